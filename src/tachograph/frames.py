@@ -1,0 +1,166 @@
+"""The wire format of frames: a fixed header, then a msgpack payload. See docs/design/frames.md.
+
+    offset  size  field
+    0       4     magic, b"TACH"
+    4       1     version, 1
+    5       1     flags: 1 checkpoint, 2 goodbye
+    6       2     reserved, 0
+    8       4     length of the payload in bytes
+    12      8     seq, from 1
+    20      4     CRC-32 of the payload
+    24      4     CRC-32 of the 24 bytes before
+
+Little-endian. The header has a checksum of its own, so that a reader which met damage can
+scan on to the next header that is one, without trusting a length. Pure: bytes in, bytes out.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import NamedTuple
+
+import msgspec
+
+from tachograph.errors import FrameError, FrameTooNew
+from tachograph.model import Frame
+
+MAGIC = b"TACH"
+VERSION = 1
+CHECKPOINT = 1
+GOODBYE = 2
+HEADER_BYTES = 28
+#: A payload above this is refused by writer and reader alike.
+MAX_PAYLOAD_BYTES = 4 << 20
+
+_FIELDS = struct.Struct("<4sBBHIQI")
+_CRC = struct.Struct("<I")
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Frame)
+
+
+class Header(NamedTuple):
+    """A header whose checksum held."""
+
+    version: int
+    flags: int
+    length: int
+    seq: int
+    crc: int
+
+    @property
+    def end(self) -> int:
+        """Bytes from the header's start to the next frame's."""
+        return HEADER_BYTES + self.length
+
+
+class Encoded(NamedTuple):
+    """One frame as it stands in a log."""
+
+    seq: int
+    flags: int
+    version: int
+    payload: bytes
+
+    @property
+    def is_checkpoint(self) -> bool:
+        return bool(self.flags & CHECKPOINT)
+
+
+class Scan(NamedTuple):
+    """What `scan` made of a piece of log.
+
+    `used` bytes need not be looked at again; `skipped` of them belonged to no good frame.
+    """
+
+    frames: list[Encoded]
+    used: int
+    skipped: int
+
+
+def encode(frame: Frame, seq: int) -> bytes:
+    """Header and payload as one bytes object. Raises FrameError above MAX_PAYLOAD_BYTES."""
+    payload = _encoder.encode(frame)
+    flags = (CHECKPOINT if frame.source is not None else 0) | (
+        GOODBYE if frame.goodbye is not None else 0
+    )
+    return wrap(payload, seq, flags)
+
+
+def wrap(payload: bytes, seq: int, flags: int) -> bytes:
+    """Put the header before an encoded payload."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise FrameError(
+            f"frame {seq} has {len(payload)} bytes, allowed are {MAX_PAYLOAD_BYTES}; "
+            "flush more often or record shorter texts"
+        )
+    fields = _FIELDS.pack(MAGIC, VERSION, flags, 0, len(payload), seq, zlib.crc32(payload))
+    return fields + _CRC.pack(zlib.crc32(fields)) + payload
+
+
+def read_header(data: bytes | bytearray | memoryview, at: int = 0) -> Header | None:
+    """The header at `at`, or None where no header with a good checksum stands."""
+    if len(data) - at < HEADER_BYTES or bytes(data[at : at + 4]) != MAGIC:
+        return None
+    fields = bytes(data[at : at + HEADER_BYTES - 4])
+    if zlib.crc32(fields) != _CRC.unpack_from(data, at + HEADER_BYTES - 4)[0]:
+        return None
+    _, version, flags, _, length, seq, crc = _FIELDS.unpack(fields)
+    if length > MAX_PAYLOAD_BYTES:
+        return None
+    return Header(version, flags, length, seq, crc)
+
+
+def scan(data: bytes, *, final: bool = False) -> Scan:
+    """Every whole frame in `data`, past any damage.
+
+    An incomplete frame at the end is left for the next call, when more bytes are there;
+    with `final` no more will come, so it counts as skipped.
+    """
+    frames: list[Encoded] = []
+    at = skipped = 0
+    size = len(data)
+    while at < size:
+        header = read_header(data, at)
+        if header is None:
+            if not final and size - at < HEADER_BYTES and MAGIC.startswith(data[at : at + 4]):
+                break  # the beginning of a header, perhaps
+            nxt = data.find(MAGIC, at + 1)
+            if nxt < 0:
+                # Keep what may be the first bytes of a magic.
+                nxt = size if final else max(at + 1, size - len(MAGIC) + 1)
+            skipped += nxt - at
+            at = nxt
+            continue
+        if at + header.end > size:
+            if final:
+                nxt = data.find(MAGIC, at + 1)
+                nxt = size if nxt < 0 else nxt
+                skipped += nxt - at
+                at = nxt
+                continue
+            break
+        payload = data[at + HEADER_BYTES : at + header.end]
+        if zlib.crc32(payload) != header.crc:
+            # The length is the header's own and its checksum held, but the payload may have
+            # been cut short and followed by a good frame: look inside it.
+            nxt = data.find(MAGIC, at + 1)
+            nxt = size if nxt < 0 else nxt
+            skipped += nxt - at
+            at = nxt
+            continue
+        frames.append(Encoded(header.seq, header.flags, header.version, payload))
+        at += header.end
+    return Scan(frames, at, skipped)
+
+
+def decode(encoded: Encoded) -> Frame:
+    """The frame inside. Raises FrameTooNew for a later version, FrameError for anything else."""
+    if encoded.version > VERSION:
+        raise FrameTooNew(encoded.version, VERSION)
+    try:
+        return _decoder.decode(encoded.payload)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, OverflowError) as error:
+        raise FrameError(
+            f"frame {encoded.seq} is not readable ({error}); it is counted as lost"
+        ) from error
