@@ -1,0 +1,184 @@
+"""The table of processes on Linux, read from /proc.
+
+Three ways to find the descendants, by what they cost now: the kernel says that there are no
+children (one system call); the `children` files of the tree's threads, where the kernel
+has them; one pass over /proc, in which processes known to be foreign are not read again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import islice
+
+from tachograph.system.limits import read_machine
+from tachograph.system.process import Family, Machine, Process, descend
+
+_HZ = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+_WALL = 0x40000000  # __WALL: children that were cloned with another signal too
+#: Listing a process costs about this share of reading it.
+_LISTING_COST = 0.1
+#: One foreign process in so many is read again each time: its pid may be another's by now.
+_RECHECK = 32
+
+
+def parse_stat(pid: int, data: bytes) -> Process:
+    """A line of /proc/<pid>/stat. The name in it may hold spaces and parentheses."""
+    fields = data[data.rindex(b")") + 2 :].split(b" ", 22)
+    return Process(
+        pid,
+        int(fields[1]),
+        int(fields[19]) / _HZ,
+        (int(fields[11]) + int(fields[12])) / _HZ,
+        (int(fields[13]) + int(fields[14])) / _HZ,
+        int(fields[21]) * _PAGE_BYTES,
+        int(fields[17]),
+        fields[0] in b"ZX",
+    )
+
+
+class LinuxTable:
+    """/proc at a path of the caller's choice. Holds no open file between calls."""
+
+    def __init__(self, proc: str = "/proc") -> None:
+        self._proc = proc
+        self._foreign: dict[int, None] = {}
+        self._has_children_files: bool | None = None
+        self._walk_cost = 0
+
+    def read(self, pid: int) -> Process | None:
+        # The only path that is walked hundreds of times a sample.
+        try:
+            fd = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            data = os.read(fd, 1024)
+        except OSError:  # ESRCH: the process ended after the opening
+            return None
+        finally:
+            os.close(fd)
+        return parse_stat(pid, data)
+
+    def machine(self, pid: int) -> Machine:
+        return read_machine(self._proc, pid)
+
+    def now_s(self) -> float:
+        data = self._bytes(f"{self._proc}/uptime")
+        return float(data.split(None, 1)[0]) if data else float("inf")
+
+    def family(self, pid: int, exclude: Callable[[Process], bool] | None) -> Family:
+        root = self.read(pid)
+        if root is None:
+            raise ProcessLookupError(
+                f"process {pid} is not in {self._proc}: it has ended, or never was there; "
+                "stop sampling it"
+            )
+        if self._is_childless(pid):
+            return Family({pid: root}, {})
+        if self._walking_pays(root):
+            return self._walk(root, exclude)
+        return self._scan(root, exclude)
+
+    def _is_childless(self, pid: int) -> bool:
+        """Whether the kernel says so; it answers only the parent itself."""
+        if pid != os.getpid() or self._proc != "/proc":
+            return False
+        try:
+            # WNOWAIT takes nothing away from whoever waits for the child.
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT | _WALL)
+        except ChildProcessError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def _walking_pays(self, root: Process) -> bool:
+        if self._has_children_files is None:
+            path = f"{self._proc}/{root.pid}/task/{root.pid}/children"
+            self._has_children_files = os.path.exists(path)
+        if not self._has_children_files:
+            return False
+        # The link count of /proc is the number of processes, so that nothing need be listed.
+        scan_cost = os.stat(self._proc).st_nlink * (_LISTING_COST if self._foreign else 1.0)
+        return max(self._walk_cost, root.threads) <= scan_cost
+
+    def _walk(self, root: Process, exclude: Callable[[Process], bool] | None) -> Family:
+        self._foreign.clear()
+        family = Family({root.pid: root}, {})
+        pending, cost = [root], 0
+        while pending:
+            parent = pending.pop()
+            cost += parent.threads + 1
+            for pid in self._children(parent):
+                child = self.read(pid)
+                if child is None or pid in family.members:
+                    continue
+                if exclude and exclude(child):
+                    family.excluded[pid] = child
+                else:
+                    family.members[pid] = child
+                    pending.append(child)
+        self._walk_cost = cost
+        return family
+
+    def _children(self, parent: Process) -> list[int]:
+        tasks = f"{self._proc}/{parent.pid}/task"
+        try:
+            threads = os.listdir(tasks) if parent.threads > 1 else [str(parent.pid)]
+        except OSError:
+            return []
+        found: list[int] = []
+        for thread in threads:
+            found += map(int, self._bytes(f"{tasks}/{thread}/children", 1 << 20).split())
+        return found
+
+    def _scan(self, root: Process, exclude: Callable[[Process], bool] | None) -> Family:
+        foreign = self._foreign
+        for pid in list(islice(foreign, -(-len(foreign) // _RECHECK))):
+            del foreign[pid]
+        listed = [int(name) for name in os.listdir(self._proc) if name.isdigit()]
+        children: dict[int, list[Process]] = {}
+        seen = {root.pid}
+        for pid in listed:
+            if pid in foreign or pid == root.pid:
+                continue
+            process = self.read(pid)
+            if process is not None:
+                seen.add(pid)
+                children.setdefault(process.parent, []).append(process)
+        below = descend(root, children).members
+        self._remember_foreign(listed, seen, below, children)
+        self._walk_cost = sum(process.threads + 1 for process in below.values())
+        return descend(root, children, exclude) if exclude else Family(below, {})
+
+    def _remember_foreign(
+        self,
+        listed: list[int],
+        seen: set[int],
+        below: dict[int, Process],
+        children: dict[int, list[Process]],
+    ) -> None:
+        """Descent doesn't change to ours later, so whoever is foreign need not be read again."""
+        known = self._foreign
+        foreign = {pid: None for pid in listed if pid in known}
+        for parent, processes in children.items():
+            # A parent that the listing has missed (it began meanwhile) may be one of ours.
+            if parent not in below and (parent == 0 or parent in seen or parent in known):
+                foreign.update((process.pid, None) for process in processes)
+        self._foreign = foreign
+
+    @staticmethod
+    def _bytes(path: str, size: int = 1024) -> bytes:
+        """A small file's content, b"" when it is gone or not for us."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return b""
+        try:
+            return os.read(fd, size)
+        except OSError:  # ESRCH: the process ended after the opening
+            return b""
+        finally:
+            os.close(fd)
