@@ -28,7 +28,8 @@ def read_machine(proc: str, pid: int) -> Machine:
     online = sum(line.startswith("cpu") and line[3:4].isdigit() for line in stat)
     booted = next((float(line.split()[1]) for line in stat if line.startswith("btime ")), 0.0)
     # The mask often names cores that the machine could have but has not.
-    cores = float(min(n for n in (_allowed(proc, pid), online, os.cpu_count()) if n))
+    online = online or os.cpu_count() or 1
+    cores = float(min(_allowed(proc, pid) or online, online))
     memory = _memory_total(proc)
     for group in _groups(proc, pid):
         for directory in group.directories:
@@ -64,19 +65,17 @@ def _memory_total(proc: str) -> int:
 def _groups(proc: str, pid: int) -> Iterator[_Group]:
     paths: dict[str, str] = {}
     for line in _text(f"{proc}/{pid}/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(","):
-            paths[controller] = path
+        _, names, path = line.split(":", 2)
+        paths.update(dict.fromkeys(names.split(","), path))
     top = posixpath.dirname(posixpath.abspath(proc)).rstrip("/")
     for line in _text(f"{proc}/{pid}/mountinfo").splitlines():
         mount, _, tail = line.partition(" - ")
-        kind, _, options = (tail.split() + ["", "", ""])[:3]
+        kind, _, options = [*tail.split(), "", "", ""][:3]
         if kind not in ("cgroup", "cgroup2"):
             continue
         root, point = (part.replace("\\040", " ") for part in mount.split()[3:5])
         controllers = frozenset(options.split(",")) if kind == "cgroup" else frozenset(("",))
-        path = next((paths[name] for name in controllers if name in paths), None)
-        if path is not None:
+        for path in {paths[name] for name in controllers if name in paths}:
             directories = _upwards(top + point, _below(path, root))
             yield _Group(1 if kind == "cgroup" else 2, controllers, directories)
 

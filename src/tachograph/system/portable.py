@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
@@ -37,10 +38,8 @@ class PortableTable:
 
     def machine(self, pid: int) -> Machine:
         cores = psutil.cpu_count() or 1
-        try:
+        with suppress(AttributeError, psutil.Error):  # macOS has no affinity
             cores = len(psutil.Process(pid).cpu_affinity() or ()) or cores
-        except (AttributeError, psutil.Error):
-            pass  # macOS has no affinity
         return Machine(float(cores), psutil.virtual_memory().total, 0.0)
 
     def now_s(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 
@@ -133,7 +132,8 @@ class Sampler:
 
     def _instant_before(self, before: Family, now: Family, elapsed: float) -> float:
         """When `before` was, in the scale of the processes' starts; asked only if one is new."""
-        if now.members.keys() <= before.members.keys():
+        known = before.members
+        if all(process.is_same(known.get(pid)) for pid, process in now.members.items()):
             return float("inf")
         # Starts are whole ticks, rounded down, and so is the present.
         return self._table.now_s() - elapsed - 0.02
@@ -150,7 +150,7 @@ class Sampler:
 
 
 def _default_table(proc: str) -> Table:
-    if sys.platform.startswith("linux"):
+    if os.path.exists(f"{proc}/stat"):
         from tachograph.system.linux import LinuxTable
 
         return LinuxTable(proc)
