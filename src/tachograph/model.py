@@ -171,3 +171,47 @@ class Position(msgspec.Struct, array_like=True, frozen=True, order=True):
 
     epoch: str
     seq: int = 0
+
+
+class SeriesKey(msgspec.Struct, array_like=True, frozen=True):
+    """What a figure is a figure of: never a pid."""
+
+    project: str
+    service: str
+    name: str
+    labels: tuple[tuple[str, str], ...] = ()
+    span: str = ""
+
+
+class Series(msgspec.Struct, array_like=True, frozen=True):
+    """A series as it is stored."""
+
+    key: SeriesKey
+    kind: Kind
+    unit: str = ""
+    merge: Merge = "sum"
+
+
+class Sample(msgspec.Struct, array_like=True):
+    """What happened to one series in one second.
+
+    counter: `value` is the increase. gauge: `value` is the merged value at the second's end.
+    timer: `value` is the time spent (s) and the other fields are increases too; `buckets`
+    are bucket number and count by turns.
+    """
+
+    value: float
+    count: int = 0
+    errors: int = 0
+    self_s: float = 0.0
+    buckets: list[int] = []
+
+
+class Second(msgspec.Struct, array_like=True):
+    """The head row of one second of event time: samples of the series that changed in it.
+
+    Gauges that did not change are left out, except in every 60th second, which has them all.
+    """
+
+    at_s: int
+    samples: list[tuple[SeriesKey, Sample]] = []

@@ -1,0 +1,94 @@
+"""Live performance for Python programs.
+
+    import tachograph as tacho
+
+    @tacho.action
+    def resize(path): ...
+
+Then `tacho dashboard`. Names are loaded when they are first used, so that the import costs
+next to nothing and brings no server code into your program.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tachograph._version import __version__
+
+if TYPE_CHECKING:
+    from tachograph.errors import ConfigError, TachographError
+    from tachograph.sdk.api import (
+        action,
+        configure,
+        counter,
+        event,
+        flush,
+        gauge,
+        publish,
+        shutdown,
+        span,
+        timer,
+    )
+    from tachograph.sdk.classes import (
+        ActionMetrics,
+        EventMetrics,
+        MetricsCollector,
+        SystemMetrics,
+    )
+    from tachograph.server.embed import DashboardServer
+
+_HOMES = {
+    "tachograph.errors": ("ConfigError", "TachographError"),
+    "tachograph.sdk.api": (
+        "action configure counter event flush gauge publish shutdown span timer".split()
+    ),
+    "tachograph.sdk.classes": "ActionMetrics EventMetrics MetricsCollector SystemMetrics".split(),
+    "tachograph.server.embed": ("DashboardServer",),
+}
+_WHERE = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ActionMetrics",
+    "ConfigError",
+    "DashboardServer",
+    "EventMetrics",
+    "MetricsCollector",
+    "SystemMetrics",
+    "TachographError",
+    "__version__",
+    "action",
+    "configure",
+    "counter",
+    "event",
+    "flush",
+    "gauge",
+    "publish",
+    "shutdown",
+    "span",
+    "timer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _WHERE.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tachograph' has no attribute {name!r}")
+    if home.startswith("tachograph.server"):
+        from tachograph.errors import MissingExtra
+
+        try:
+            module = import_module(home)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("tachograph"):
+                raise
+            raise MissingExtra(f"tachograph.{name}", "server") from error
+    else:
+        module = import_module(home)
+    value = getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,52 @@
+"""Merge patches after RFC 7396, and the values that they can carry exactly.
+
+A null in a patch deletes, so a value with a null member could never be told from one
+without it. `normal` therefore drops null members: absent is the one way to say "nothing".
+Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def normal(value: Any) -> Any:
+    """The value without null members of objects, at any depth (arrays keep theirs)."""
+    if isinstance(value, dict):
+        return {key: normal(inner) for key, inner in value.items() if inner is not None}
+    return value
+
+
+def diff(old: Json, new: Json) -> Json:
+    """The patch that turns `old` into `new`. Both are `normal`; {} when they are equal."""
+    if old is new:
+        return {}
+    patch: Json = {}
+    for key in old:
+        if key not in new:
+            patch[key] = None
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            inner = diff(before, value)
+            if inner:
+                patch[key] = inner
+        elif before != value or type(before) is not type(value):
+            patch[key] = value
+    return patch
+
+
+def apply(value: Json, patch: Json) -> Json:
+    """A new value with the patch applied; `value` stays as it is."""
+    result = dict(value)
+    for key, change in patch.items():
+        if change is None:
+            result.pop(key, None)
+        elif isinstance(change, dict):
+            before = result.get(key)
+            result[key] = apply(before if isinstance(before, dict) else {}, change)
+        else:
+            result[key] = change
+    return result

@@ -1,0 +1,147 @@
+"""Frames into seconds: what happened to each series in each second of event time.
+
+Counters and timers add up over sources. A gauge keeps its value until its source sets it
+again or ends, and the values of all sources become one by the gauge's `merge`. Pure.
+"""
+
+from __future__ import annotations
+
+from tachograph.core.histogram import pairs
+from tachograph.core.source import Steps
+from tachograph.model import (
+    Definition,
+    Merge,
+    Sample,
+    Second,
+    Series,
+    SeriesKey,
+    Source,
+)
+
+#: Every so many seconds a row holds all gauges, changed or not.
+WHOLE_EVERY_S = 60
+
+
+def merged(values: list[float], merge: Merge) -> float:
+    """One value of several sources' (the newest last)."""
+    if merge == "sum":
+        return sum(values)
+    if merge == "max":
+        return max(values)
+    if merge == "min":
+        return min(values)
+    return values[-1]
+
+
+class Seconds:
+    """See the module. `take` gives what is new since the last time, ready to be stored."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, dict[SeriesKey, Sample]] = {}
+        self._keys: dict[tuple[str, int], SeriesKey] = {}
+        self._series: dict[SeriesKey, Series] = {}
+        self._new: list[Series] = []
+        self._values: dict[SeriesKey, dict[str, float]] = {}
+        self._whole_at = 0
+
+    def known(self, series: list[Series]) -> None:
+        """Series that are stored already."""
+        for one in series:
+            self._series[one.key] = one
+
+    def key_of(self, source: Source, definition: Definition) -> SeriesKey:
+        """The series that this source's instrument belongs to."""
+        short = (source.id, definition.id)
+        key = self._keys.get(short)
+        if key is None:
+            key = self._keys[short] = SeriesKey(
+                source.project,
+                source.service,
+                definition.name,
+                tuple(sorted(definition.labels.items())),
+                definition.span,
+            )
+            if key not in self._series:
+                one = Series(key, definition.kind, definition.unit, definition.merge)
+                self._series[key] = one
+                self._new.append(one)
+        return key
+
+    def add(self, source: Source, at_ns: int, steps: Steps) -> None:
+        """A frame's steps, at the frame's instant."""
+        second = at_ns // 1_000_000_000
+        if steps.counters or steps.timers:
+            row = self._open.setdefault(second, {})
+            for definition, step in steps.counters:
+                sample = self._sample(row, self.key_of(source, definition))
+                sample.value += step
+                sample.count += 1
+            for timer in steps.timers:
+                sample = self._sample(row, self.key_of(source, timer.definition))
+                sample.value += timer.sum_s
+                sample.count += timer.count
+                sample.errors += timer.errors
+                sample.self_s += timer.self_s
+                for bucket, count in timer.buckets.items():
+                    sample.buckets += (bucket, count)
+        if steps.gauges:
+            self._gauges(source, second, steps.gauges)
+
+    def _gauges(
+        self, source: Source, second: int, gauges: list[tuple[Definition, float | None]]
+    ) -> None:
+        row = self._open.setdefault(second, {})
+        for definition, value in gauges:
+            key = self.key_of(source, definition)
+            values = self._values.setdefault(key, {})
+            values.pop(source.id, None)
+            if value is not None:
+                values[source.id] = value
+            if values:
+                row[key] = Sample(merged(list(values.values()), self._series[key].merge))
+        if second >= self._whole_at:
+            self._whole_at = second - second % WHOLE_EVERY_S + WHOLE_EVERY_S
+            for key, values in self._values.items():
+                if values and key not in row:
+                    row[key] = Sample(merged(list(values.values()), self._series[key].merge))
+
+    def restore(self, source: Source, gauges: list[tuple[Definition, float | None]]) -> None:
+        """Values of a source that lives on, from before a restart."""
+        for definition, value in gauges:
+            if value is not None:
+                self._values.setdefault(self.key_of(source, definition), {})[source.id] = value
+
+    def gone(self, source: Source) -> None:
+        """The source has ended: its gauges count no more, its series stay."""
+        for key in [k for s, k in list(self._keys.items()) if s[0] == source.id]:
+            values = self._values.get(key)
+            if values is not None:
+                values.pop(source.id, None)
+                if not values:
+                    del self._values[key]
+        for short in [s for s in self._keys if s[0] == source.id]:
+            del self._keys[short]
+
+    def _sample(self, row: dict[SeriesKey, Sample], key: SeriesKey) -> Sample:
+        sample = row.get(key)
+        if sample is None:
+            sample = row[key] = Sample(0.0)
+        return sample
+
+    def take(self) -> tuple[list[Series], list[Second]]:
+        """New series, and every second that got something since the last call."""
+        for row in self._open.values():
+            for sample in row.values():
+                if len(sample.buckets) > 2:
+                    sample.buckets = _tidy(sample.buckets)
+        rows = [Second(at, list(row.items())) for at, row in sorted(self._open.items())]
+        new, self._new, self._open = self._new, [], {}
+        return new, rows
+
+
+def _tidy(flat: list[int]) -> list[int]:
+    """Each bucket once, ascending."""
+    sums: dict[int, int] = {}
+    for bucket, count in pairs(flat):
+        sums[bucket] = sums.get(bucket, 0) + count
+    return [number for pair in sorted(sums.items()) for number in pair]

@@ -1,0 +1,124 @@
+"""The public functions: names for what `spans`, `instruments` and `recorder` do.
+
+None of them raises for a bad value: what can't be recorded is counted and warned of once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, overload
+
+from tachograph.errors import ConfigError
+from tachograph.model import Merge
+from tachograph.sdk import recorder as recording
+from tachograph.sdk.instruments import Counter, Gauge
+from tachograph.sdk.spans import Action, Event, Span, Timer, Work, inbox, refuse
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Labels = Mapping[str, str] | None
+
+
+def configure(service: str | None = None, project: str | None = None, **options: Any) -> None:
+    """Say who this program is, and begin to record.
+
+    `service` defaults to the script's name, `project` to the name of the git root's folder.
+    Options: `interval_s` (seconds between two samples of the process tree, 1.0), `home`
+    (a directory), `enabled`. What can't be taken is warned of and ignored.
+    """
+    settings = recording.settings()
+    for key, value in {"service": service, "project": project, **options}.items():
+        try:
+            settings = settings.changed(**{key: value})
+        except ConfigError as error:
+            recording.log.warning("tachograph: %s", error)
+    recording.apply_settings(settings)
+    recording.begin()
+
+
+def _pairs(labels: Labels) -> tuple[tuple[str, str], ...]:
+    if not labels:
+        return ()
+    try:
+        return tuple(sorted((str(key), str(value)) for key, value in labels.items()))
+    except Exception:
+        refuse()
+        return ()
+
+
+def counter(name: str, unit: str = "", labels: Labels = None) -> Counter:
+    """A sum that only grows: `counter("files.skipped").add(1)`."""
+    return Counter(("counter", name, unit, _pairs(labels), "sum"))
+
+
+def gauge(name: str, unit: str = "", labels: Labels = None, merge: Merge = "sum") -> Gauge:
+    """A value that goes up and down: `gauge("queue.depth", unit="items").set(5)`.
+
+    `merge` says how the values of several processes become one.
+    """
+    return Gauge(("gauge", name, unit, _pairs(labels), merge))
+
+
+def timer(name: str, labels: Labels = None) -> Timer:
+    """Durations without a span: as `with`, `async with`, decorator, or `.observe(seconds)`."""
+    return Timer(("", name, _pairs(labels)))
+
+
+@overload
+def action(name: Function) -> Function: ...
+@overload
+def action(name: str, **attributes: Any) -> Action: ...
+def action(name: Any, **attributes: Any) -> Any:
+    """Something the program does: timed, counted, success or failure.
+
+    As `with`, `async with`, decorator (with or without a name), or `.record(duration_s)`.
+    """
+    return _named(Action, name, attributes)
+
+
+@overload
+def event(name: Function) -> Function: ...
+@overload
+def event(name: str, **attributes: Any) -> Event: ...
+def event(name: Any, **attributes: Any) -> Any:
+    """Something that happened to the program and was processed, as `action`;
+    directly: `event("message").record(processing_s=0.05)`."""
+    return _named(Event, name, attributes)
+
+
+@overload
+def span(name: Function) -> Function: ...
+@overload
+def span(name: str, **attributes: Any) -> Work: ...
+def span(name: Any, **attributes: Any) -> Any:
+    """Any other piece of work, kind `work`."""
+    return _named(Work, name, attributes)
+
+
+def _named(kind: type[Span], name: Any, attributes: dict[str, Any]) -> Any:
+    if callable(name):
+        return kind(getattr(name, "__qualname__", repr(name)))(name)
+    return kind(name, attributes)
+
+
+def publish(topic: str, value: Mapping[str, Any]) -> None:
+    """Merge `value` (a JSON object) into a topic of your own, key by key; the latest wins.
+
+    None deletes the key. Live on the page and over `/ws?topics=...`.
+    """
+    if not isinstance(value, Mapping):
+        inbox.invalid += 1
+        return
+    recorder = recording.begin()
+    if recorder is not None:
+        recorder.publish(topic, dict(value))
+
+
+def flush(timeout_s: float = 1.0) -> bool:
+    """Write what was recorded so far, now. False when that failed or took too long."""
+    recorder = recording.recorder()
+    return recorder.flush(timeout_s) if recorder is not None else True
+
+
+def shutdown(timeout_s: float = 1.0) -> None:
+    """Write the rest and say goodbye. Happens by itself at the program's end."""
+    recording.end("ended", "", timeout_s)

@@ -1,0 +1,334 @@
+"""The flusher: one thread that turns what the callers queued into frames in the journal.
+
+First frame after idle at once, then at most every PACE_S. Every interval it samples the
+process tree and writes a frame even if nothing happened, so that silence means silence.
+
+A failed append loses that frame, which is counted by cause and warned of once an outage;
+the next frame that gets through is a checkpoint, so totals are right again at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import monotonic, perf_counter
+from typing import Any, TypeVar
+
+from tachograph import frames
+from tachograph.errors import TachographError
+from tachograph.journal.base import Writer
+from tachograph.model import Goodbye, State
+from tachograph.sdk.accumulate import Accumulator
+from tachograph.sdk.clock import Clock
+from tachograph.sdk.identity import new_source
+from tachograph.sdk.settings import Settings
+from tachograph.sdk.spans import inbox
+from tachograph.sdk.split import fitting
+from tachograph.sdk.vitals import Vitals
+
+log = logging.getLogger("tachograph")
+Item = TypeVar("Item")
+
+#: Two frames are at least so far apart.
+PACE_S = 0.05
+#: After a failed append, the next try.
+RETRY_S = 1.0
+
+
+class Recorder:
+    """One source: this process, from here to its end or its fork."""
+
+    def __init__(self, settings: Settings, parent: str = "") -> None:
+        self.settings = settings
+        self.source = new_source(settings.service, settings.project, settings.interval_s, parent)
+        self.state = Accumulator(self.source)
+        self.clock = Clock()
+        self.seq = 0
+        self.ended = False
+        self.listeners: list[Callable[[], None]] = []
+        self._vitals = Vitals(self.source)
+        self._writer: Writer | None = None
+        self._retry_at = 0.0
+        self._warned: set[str] = set()
+        self._dropped_told = 0
+        self._invalid_told = 0
+        self._lock = threading.RLock()
+        self._bell = threading.Lock()
+        self._bell.acquire()
+        self._thread: threading.Thread | None = None
+        self._generation = 0
+
+    # -- life --------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the flusher's thread, unless it runs. Costs the caller a thread start, no I/O."""
+        if self.ended or (self._thread is not None and self._thread.is_alive()):
+            return
+        self._generation += 1
+        inbox.ring = self.ring
+        inbox.idle = False
+        self._thread = threading.Thread(
+            target=self._run, args=(self._generation,), name="tachograph", daemon=True
+        )
+        self._thread.start()
+
+    def stop_thread(self, timeout_s: float) -> None:
+        """Ask the thread to end and wait for it, at most so long."""
+        thread, self._thread = self._thread, None
+        self._generation += 1
+        self.ring()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout_s)
+
+    def ring(self) -> None:
+        """Wake the flusher. Never blocks; any number of callers at once."""
+        inbox.idle = False
+        with contextlib.suppress(RuntimeError):  # it rings already
+            self._bell.release()
+
+    def flush(self, timeout_s: float = 1.0) -> bool:
+        """Write what is queued, on the caller's thread; False when that took too long or failed."""
+        if not self._lock.acquire(timeout=max(0.0, timeout_s)):
+            return False
+        try:
+            self._retry_at = 0.0
+            return self._write(None)
+        finally:
+            self._lock.release()
+
+    def goodbye(self, state: State, reason: str = "", timeout_s: float = 1.0) -> None:
+        """The last frame; the source is over after it. The first caller's word counts."""
+        if self.ended or not self._lock.acquire(timeout=timeout_s):
+            return
+        try:
+            if self.ended:
+                return
+            self.ended = True
+            self._retry_at = 0.0
+            self._write(Goodbye(state, self.clock.now_ns(), reason))
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        finally:
+            self._lock.release()
+
+    # -- the thread --------------------------------------------------------
+
+    def _run(self, generation: int) -> None:
+        next_sample = monotonic()
+        while self._generation == generation and not self.ended:
+            try:
+                if monotonic() >= next_sample:
+                    interval = self.settings.interval_s
+                    next_sample = max(next_sample + interval, monotonic() + interval / 2)
+                    self._sample()
+                with self._lock:
+                    if self._generation == generation and not self.ended:
+                        self._write(None)
+            except Exception as error:  # the edge: nothing of ours reaches the host
+                self.warn("flusher", f"recording failed ({type(error).__name__}: {error})")
+                self._retry_at = monotonic() + RETRY_S
+            self._wait(next_sample, generation)
+
+    def _wait(self, next_sample: float, generation: int) -> None:
+        """Pace, then sleep until somebody rings or the next sample is due."""
+        self._bell.acquire(timeout=PACE_S)
+        if self._generation != generation or self._waiting():
+            return
+        inbox.idle = True
+        # Whoever appended before that line may not have rung.
+        if not self._waiting():
+            self._bell.acquire(timeout=max(0.0, next_sample - monotonic()))
+        inbox.idle = False
+
+    def _waiting(self) -> bool:
+        return bool(inbox.spans or inbox.timings or inbox.counts or inbox.gauges or self.ended)
+
+    def _sample(self) -> None:
+        with self._lock:
+            for key, value in self._vitals.read():
+                self.state.set_gauge(key, value)
+            jump = self.clock.jump_s()
+            if jump is not None:
+                self.state.clock_moved(self.clock.now_ns(), jump)
+            # A frame goes out even when nothing changed.
+            self._retry_at = min(self._retry_at, monotonic())
+            self._write(None, heartbeat=True)
+        for listener in tuple(self.listeners):
+            listener()
+
+    # -- from queues to frames ---------------------------------------------
+
+    def drain(self) -> None:
+        """Move what is queued into the accumulator."""
+        with self._lock:
+            state = self.state
+            if inbox.timings:
+                state.add_timings(_taken(inbox.timings))
+            if inbox.spans:
+                state.add_spans(_taken(inbox.spans), perf_counter(), self.clock.now_ns())
+            if inbox.counts:
+                state.add_counts(_taken(inbox.counts))
+            for key in list(inbox.gauges):
+                state.set_gauge(key, inbox.gauges.pop(key))
+            self._count_losses()
+
+    def _count_losses(self) -> None:
+        dropped, invalid = inbox.dropped, inbox.invalid
+        if dropped > self._dropped_told:
+            self.state.lose("queue full", dropped - self._dropped_told)
+            self._dropped_told = dropped
+            self.warn("queue", "records come faster than they can be taken; the rest is counted as lost")
+        if invalid > self._invalid_told:
+            self.state.lose("invalid value", invalid - self._invalid_told)
+            self._invalid_told = invalid
+            self.warn(
+                "invalid",
+                "a value was not recorded: durations and counts must be finite and >= 0, gauges finite",
+            )
+
+    def publish(self, topic: str, value: dict[str, Any]) -> None:
+        """Merge into a topic of the user's."""
+        with self._lock:
+            self.state.publish(topic, value)
+        self.ring()
+
+    def _write(self, goodbye: Goodbye | None, heartbeat: bool = False) -> bool:
+        self.drain()
+        if monotonic() < self._retry_at or not (self.state.dirty or goodbye or heartbeat):
+            return True
+        at_ns = self.clock.now_ns()
+        try:
+            if self._writer is None:
+                self._writer = self.settings.open_journal().open(self.source.id)
+            whole = goodbye is not None or self._writer.needs_checkpoint
+            frame = (
+                self.state.checkpoint(at_ns, perf_counter(), goodbye)
+                if whole
+                else self.state.frame(at_ns)
+            )
+            data = bytearray()
+            seq = self.seq
+            for part, payload in fitting(frame):
+                seq += 1
+                flags = (frames.CHECKPOINT if part.source else 0) | (
+                    frames.GOODBYE if part.goodbye else 0
+                )
+                data += frames.wrap(payload, seq, flags)
+            if not data:
+                self.state.lose("frame too large", 1)
+                return False
+            self._writer.append(bytes(data))
+            self.seq = seq
+            self._warned.discard("journal")
+            return True
+        except (TachographError, OSError) as error:
+            self.state.lose("journal not writable", 1)
+            self._retry_at = monotonic() + RETRY_S
+            self.warn("journal", f"{error}; the program goes on, what can't be written is counted")
+            return False
+
+    def warn(self, about: str, sentence: str) -> None:
+        """Say it once: through logging, where the host decides what becomes of it."""
+        if about not in self._warned:
+            self._warned.add(about)
+            log.warning("tachograph: %s", sentence)
+
+
+def _taken(queue: deque[Item]) -> list[Item]:
+    """What was in the queue when asked; what comes meanwhile waits for the next time."""
+    pop = queue.popleft
+    return [pop() for _ in range(len(queue))]
+
+
+_current: Recorder | None = None
+_settings = Settings()
+_start_lock = threading.Lock()
+
+
+def recorder() -> Recorder | None:
+    """The recorder of this process, None before the first record and where it is disabled."""
+    return _current
+
+
+def _first_ring() -> None:
+    """The first record of a process: begin to be a source."""
+    try:
+        begin()
+    except Exception as error:
+        log.warning("tachograph: recording could not begin (%s)", error)
+
+
+def begin() -> Recorder | None:
+    """Start recording, if it isn't already and nobody forbade it."""
+    global _current
+    if _settings.disabled:
+        inbox.limit = 0
+        inbox.idle = False
+        return None
+    with _start_lock:
+        if _current is None or _current.ended:
+            from tachograph.sdk import lifecycle
+
+            _current = Recorder(_settings, lifecycle.parent_id)
+            lifecycle.install()
+        _current.start()
+        return _current
+
+
+def apply_settings(settings: Settings) -> None:
+    """Take new settings; a source that is already recording says goodbye and a new one begins."""
+    global _settings
+    old = _current
+    changed = (settings.service, settings.project, settings.journal, settings.home) != (
+        _settings.service,
+        _settings.project,
+        _settings.journal,
+        _settings.home,
+    )
+    _settings = settings
+    if old is not None and not old.ended:
+        old.settings = settings
+        if changed or settings.disabled:
+            end("ended", "configured anew")
+    inbox.limit = 0 if settings.disabled else 200_000
+    inbox.ring = _first_ring
+    inbox.idle = True
+
+
+def settings() -> Settings:
+    """The settings in force."""
+    return _settings
+
+
+def end(state: State = "ended", reason: str = "", timeout_s: float = 1.0) -> None:
+    """Say goodbye and stop. A record that comes later begins a new source."""
+    global _current
+    recorder = _current
+    if recorder is None:
+        return
+    recorder.goodbye(state, reason, timeout_s)
+    recorder.stop_thread(timeout_s)
+    _current = None
+    inbox.ring = _first_ring
+    inbox.idle = True
+
+
+def forget_parent() -> None:
+    """In a forked child: this process is a new source and owns nothing of its parent's."""
+    global _current, _start_lock
+    _start_lock = threading.Lock()
+    old = _current
+    if old is not None:
+        for span in (*old.state.open.values(), *inbox.spans):
+            span.done = True
+    inbox.clear()
+    _current = None
+    inbox.ring = _first_ring
+    inbox.idle = True
+
+
+inbox.ring = _first_ring

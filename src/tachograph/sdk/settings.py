@@ -1,0 +1,76 @@
+"""What `configure` and the environment say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tachograph.errors import ConfigError
+from tachograph.home import ensure_home, home_path
+from tachograph.journal.base import Journal
+
+_FALSE = ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this process records."""
+
+    service: str | None = None
+    project: str | None = None
+    #: Seconds between two samples of the process tree, 0.05 to 3600.
+    interval_s: float = 1.0
+    home: Path | None = None
+    #: A journal to write to, for tests and brokers; otherwise files below `home`.
+    journal: Journal | None = None
+    enabled: bool = True
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def changed(self, **given: Any) -> Settings:
+        """These settings with others laid over. Raises ConfigError for what can't be taken."""
+        allowed = ("service", "project", "interval_s", "home", "journal", "enabled")
+        for key in given:
+            if key not in allowed:
+                raise ConfigError(
+                    f"configure() got {key!r}; it takes {', '.join(allowed)}. It is ignored"
+                )
+        given = {key: value for key, value in given.items() if value is not None}
+        interval = given.get("interval_s", self.interval_s)
+        if not isinstance(interval, int | float) or not 0.05 <= interval <= 3600:
+            raise ConfigError(
+                f"configure(interval_s={interval!r}): allowed are 0.05 to 3600 seconds; "
+                f"it stays at {self.interval_s}"
+            )
+        if "home" in given:
+            given["home"] = Path(given["home"])
+        return replace(self, **given)
+
+    @property
+    def disabled(self) -> bool:
+        """Whether TACHOGRAPH_DISABLED, or configure, switched recording off."""
+        flag = self.environ.get("TACHOGRAPH_DISABLED", "").strip().lower()
+        return not self.enabled or flag not in _FALSE
+
+    def open_journal(self) -> Journal:
+        """The journal to write to; makes the home where there is none.
+
+        Raises ConfigError or OSError when that can't be done.
+        """
+        if self.journal is not None:
+            return self.journal
+        from tachograph.journal.file import FileJournal
+
+        url = self.environ.get("TACHOGRAPH_JOURNAL", "")
+        scheme, _, rest = url.partition(":")
+        if url and scheme != "file":
+            raise ConfigError(
+                f"TACHOGRAPH_JOURNAL={scheme}:... is not known to this version; "
+                "use file:/path, or leave it out"
+            )
+        if rest:
+            return FileJournal(Path(rest.removeprefix("//")).expanduser())
+        home = self.home or home_path(self.environ)
+        return FileJournal(ensure_home(home) / "journal")

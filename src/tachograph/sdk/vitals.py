@@ -1,0 +1,49 @@
+"""The gauges that every source has: its process tree, and what recording costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from tachograph.model import Source
+from tachograph.sdk.spans import InstrumentKey
+from tachograph.system import Sampler
+
+
+def _key(name: str, unit: str, merge: str = "sum") -> InstrumentKey:
+    return ("gauge", name, unit, (), merge)
+
+
+CPU = _key("system.cpu_percent", "%")
+MEMORY = _key("system.memory_mb", "MiB")
+MEMORY_PERCENT = _key("system.memory_percent", "%")
+MEMORY_TOTAL = _key("system.memory_total_mb", "MiB", "max")
+THREADS = _key("system.thread_count", "")
+PROCESSES = _key("system.process_count", "")
+CORES = _key("system.cores", "", "max")
+OWN_CPU = _key("tachograph.cpu_percent", "%", "max")
+
+
+class Vitals:
+    """Reads the process tree and the flusher's own CPU time. Called on the flusher's thread."""
+
+    def __init__(self, source: Source) -> None:
+        self._sampler = Sampler(source.pid)
+        self._cpu: float | None = None
+        self._at = 0.0
+
+    def read(self) -> Iterator[tuple[InstrumentKey, float | None]]:
+        """Each gauge with its new value; one that isn't known yet is left out."""
+        sample = self._sampler.sample()
+        if sample.cpu_percent is not None:
+            yield CPU, sample.cpu_percent
+        yield MEMORY, sample.memory_mb
+        yield MEMORY_PERCENT, sample.memory_percent
+        yield MEMORY_TOTAL, sample.memory_total_mb
+        yield THREADS, sample.thread_count
+        yield PROCESSES, sample.process_count
+        yield CORES, sample.cores
+        cpu, now = time.thread_time(), time.monotonic()
+        if self._cpu is not None and now > self._at and cpu >= self._cpu:
+            yield OWN_CPU, 100.0 * (cpu - self._cpu) / (now - self._at)
+        self._cpu, self._at = cpu, now
