@@ -136,7 +136,9 @@ def install(root: Path, node: Node) -> None:
     ).hexdigest()
     if stamp.is_file() and stamp.read_text() == lock:
         return
+    stamp.unlink(missing_ok=True)
     _npm(root, node, "ci", "--no-audit", "--no-fund", "--loglevel=error")
+    stamp.parent.mkdir(exist_ok=True)
     stamp.write_text(lock)
 
 

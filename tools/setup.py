@@ -163,13 +163,13 @@ def built_dashboard() -> None:
     """The page that the server serves; takes a Node from PyPI when the machine has none."""
     import dashboard
 
-    if dashboard.is_fresh(ROOT):
-        return
-    if dashboard.find_node(ROOT) is None:
-        say("no Node that is new enough: taking one from PyPI")
-        requirements("node")
-    say("building the dashboard")
     try:
+        if dashboard.is_fresh(ROOT):
+            return
+        if dashboard.find_node(ROOT) is None:
+            say("no Node that is new enough: taking one from PyPI")
+            requirements("node")
+        say("building the dashboard")
         dashboard.build(ROOT)
     except dashboard.DashboardError as error:
         raise SetupError(str(error)) from None

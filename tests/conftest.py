@@ -1,0 +1,59 @@
+"""What every test gets: a home of its own, asyncio for async tests, and reproducible properties."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+_LEFT_OUT: pytest.StashKey[dict[str, int]] = pytest.StashKey()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A TACHOGRAPH_HOME that no other test and no user has; other TACHOGRAPH_* are unset."""
+    for name in [name for name in os.environ if name.startswith("TACHOGRAPH_")]:
+        monkeypatch.delenv(name)
+    path = tmp_path / "home"
+    monkeypatch.setenv("TACHOGRAPH_HOME", str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio: the server does."""
+    return "asyncio"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take out the tests whose program this machine lacks; the summary counts them."""
+    left_out: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        for program in (mark.args[0] for mark in item.iter_markers("needs")):
+            if shutil.which(program) is None:
+                left_out[program].append(item)
+                break
+    gone = {item for missing in left_out.values() for item in missing}
+    if gone:
+        config.hook.pytest_deselected(items=sorted(gone, key=items.index))
+        items[:] = [item for item in items if item not in gone]
+    config.stash[_LEFT_OUT] = {program: len(missing) for program, missing in left_out.items()}
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say which tests did not run, and why."""
+    for program, count in config.stash.get(_LEFT_OUT, {}).items():
+        terminalreporter.write_line(
+            f"left out: {count} tests that run {program}, which is not installed here; "
+            "`make setup` installs it as root on Debian"
+        )
