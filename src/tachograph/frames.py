@@ -71,11 +71,13 @@ class Scan(NamedTuple):
     """What `scan` made of a piece of log.
 
     `used` bytes need not be looked at again; `skipped` of them belonged to no good frame.
+    `holes` says where: bytes skipped before `frames[index]`, at the end for `len(frames)`.
     """
 
     frames: list[Encoded]
     used: int
     skipped: int
+    holes: dict[int, int]
 
 
 def encode(frame: Frame, seq: int) -> bytes:
@@ -118,40 +120,42 @@ def scan(data: bytes, *, final: bool = False) -> Scan:
     with `final` no more will come, so it counts as skipped.
     """
     frames: list[Encoded] = []
-    at = skipped = 0
-    size = len(data)
-    while at < size:
+    holes: dict[int, int] = {}
+    at = 0
+    while at < len(data):
         header = read_header(data, at)
         if header is None:
-            if not final and size - at < HEADER_BYTES and MAGIC.startswith(data[at : at + 4]):
-                break  # the beginning of a header, perhaps
-            nxt = data.find(MAGIC, at + 1)
-            if nxt < 0:
-                # Keep what may be the first bytes of a magic.
-                nxt = size if final else max(at + 1, size - len(MAGIC) + 1)
-            skipped += nxt - at
-            at = nxt
-            continue
-        if at + header.end > size:
-            if final:
-                nxt = data.find(MAGIC, at + 1)
-                nxt = size if nxt < 0 else nxt
-                skipped += nxt - at
-                at = nxt
+            if not final and _may_begin_header(data, at):
+                break
+        elif at + header.end <= len(data):
+            payload = data[at + HEADER_BYTES : at + header.end]
+            if zlib.crc32(payload) == header.crc:
+                frames.append(Encoded(header.seq, header.flags, header.version, payload))
+                at += header.end
                 continue
+        elif not final:
             break
-        payload = data[at + HEADER_BYTES : at + header.end]
-        if zlib.crc32(payload) != header.crc:
-            # The length is the header's own and its checksum held, but the payload may have
-            # been cut short and followed by a good frame: look inside it.
-            nxt = data.find(MAGIC, at + 1)
-            nxt = size if nxt < 0 else nxt
-            skipped += nxt - at
-            at = nxt
-            continue
-        frames.append(Encoded(header.seq, header.flags, header.version, payload))
-        at += header.end
-    return Scan(frames, at, skipped)
+        # Never trust the length of a frame that isn't whole: what was cut out of it may
+        # have made room for good frames inside of its supposed end.
+        onward = _next_magic(data, at + 1)
+        holes[len(frames)] = holes.get(len(frames), 0) + onward - at
+        at = onward
+    return Scan(frames, at, sum(holes.values()), holes)
+
+
+def _may_begin_header(data: bytes, at: int) -> bool:
+    return len(data) - at < HEADER_BYTES and MAGIC.startswith(data[at : at + len(MAGIC)])
+
+
+def _next_magic(data: bytes, start: int) -> int:
+    """Where the next magic stands, or what may be the first bytes of one; else the end."""
+    found = data.find(MAGIC, start)
+    if found >= 0:
+        return found
+    for at in range(max(start, len(data) - len(MAGIC) + 1), len(data)):
+        if MAGIC.startswith(data[at:]):
+            return at
+    return len(data)
 
 
 def decode(encoded: Encoded) -> Frame:
@@ -160,7 +164,8 @@ def decode(encoded: Encoded) -> Frame:
         raise FrameTooNew(encoded.version, VERSION)
     try:
         return _decoder.decode(encoded.payload)
-    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError, OverflowError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError, OverflowError) as error:
+        # ValueError: msgspec lets the UnicodeDecodeError of a broken text through.
         raise FrameError(
             f"frame {encoded.seq} is not readable ({error}); it is counted as lost"
         ) from error

@@ -38,7 +38,7 @@ class Gap(NamedTuple):
     reason: str
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override]  # nobody counts equal fields of a gap
         return self.last - self.first + 1
 
 
@@ -65,7 +65,10 @@ class Writer(Protocol):
         ...
 
     def append(self, frames: bytes) -> None:
-        """Append one or several whole encoded frames. Raises JournalError, naming path and cause."""
+        """Append one or several whole encoded frames.
+
+        Raises JournalError, naming path and cause.
+        """
         ...
 
     def close(self) -> None:

@@ -1,0 +1,191 @@
+"""Tell which logs may have grown: by inotify where it works, by looking where it doesn't.
+
+Both begin with (), once they are ready, and tell of a log's end too: the kernel reports that
+its files were closed, and the one who looks asks now and then whether the writer lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Protocol
+
+from tachograph.journal import inotify
+from tachograph.journal.inotify import Inotify
+from tachograph.journal.segment import (
+    LOCK,
+    file_size,
+    make_private,
+    segment_numbers,
+    segment_path,
+)
+
+#: Seconds between two looks, right after a change and when nothing moves.
+POLL_MIN_S = 0.005
+POLL_MAX_S = 0.05
+_ALIVE_EVERY_S = 1.0
+_GONE_OR_FOREIGN = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
+_ROOT_EVENTS = inotify.CREATE | inotify.MOVED_TO | inotify.DELETE_SELF | inotify.MOVE_SELF
+_LOG_EVENTS = inotify.MODIFY | inotify.CREATE | inotify.CLOSE_WRITE
+_LOST = inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.IGNORED
+
+Ids = Iterable[str]
+
+
+class Logs(Protocol):
+    """What watching needs of a journal."""
+
+    root: Path
+
+    def sources(self) -> list[str]: ...
+
+    def alive(self, source_id: str) -> bool: ...
+
+
+async def watch_logs(logs: Logs) -> AsyncGenerator[Ids, None]:
+    """By inotify; from its first failure on (no inotify, a limit reached) by polling."""
+    try:
+        async with aclosing(watch_by_inotify(logs)) as changes:
+            async for ids in changes:
+                yield ids
+    except OSError:
+        pass
+    async with aclosing(watch_by_polling(logs)) as changes:
+        async for ids in changes:
+            yield ids
+
+
+async def watch_by_inotify(logs: Logs) -> AsyncGenerator[Ids, None]:
+    """Raises OSError when a limit is reached; what was not told by then is untold."""
+    queue = Inotify()
+    try:
+        watches = _Watches(logs, queue)
+        watches.renew()
+        yield ()
+        while True:
+            await _readable(queue.fd)
+            ids = watches.take()
+            if ids is None:
+                watches.renew()
+            if ids is None or ids:
+                yield ids or ()
+    finally:
+        queue.close()
+
+
+async def _readable(fd: int) -> None:
+    """Wait for data. The loop forgets `fd` then, so that a busy caller isn't called again."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(fd, _settle, ready)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(fd)
+
+
+def _settle(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+class _Watches:
+    """Which watch stands for which log. The dead have none: they never grow."""
+
+    def __init__(self, logs: Logs, queue: Inotify) -> None:
+        self._logs = logs
+        self._queue = queue
+        self._root = str(logs.root)
+        self._root_watch = -1
+        self._ids: dict[int, str] = {}
+
+    def renew(self) -> None:
+        """Watch the root and every living log; adding one twice changes nothing."""
+        make_private(self._root)
+        self._root_watch = self._queue.add(self._root, _ROOT_EVENTS)
+        for source_id in self._logs.sources():
+            if self._logs.alive(source_id):
+                self._add(source_id)
+
+    def take(self) -> set[str] | None:
+        """Ids of the logs that moved, or None when something may have been missed."""
+        ids: set[str] = set()
+        missed = False
+        for watch, mask, name in self._queue.events():
+            if watch in self._ids:
+                ids.add(self._ids[watch])
+                self._settle(watch, mask, name)
+            elif mask & inotify.OVERFLOW or (watch == self._root_watch and mask & _LOST):
+                missed = True
+            elif watch == self._root_watch and mask & inotify.IS_DIRECTORY and name[:1] != ".":
+                self._add(name)
+                ids.add(name)
+        return None if missed else ids
+
+    def _settle(self, watch: int, mask: int, name: str) -> None:
+        if mask & inotify.IGNORED:
+            del self._ids[watch]
+        elif mask & inotify.CLOSE_WRITE and name == LOCK and not self._logs.alive(self._ids[watch]):
+            self._queue.remove(watch)
+
+    def _add(self, source_id: str) -> None:
+        try:
+            watch = self._queue.add(os.path.join(self._root, source_id), _LOG_EVENTS)
+        except OSError as error:
+            if error.errno in _GONE_OR_FOREIGN:
+                return
+            raise
+        self._ids[watch] = source_id
+
+
+async def watch_by_polling(logs: Logs) -> AsyncGenerator[Ids, None]:
+    """Look at the sizes of all living logs, the oftener the more they move."""
+    sizes = _Sizes(logs)
+    sizes.changed(0.0)
+    yield ()
+    loop = asyncio.get_running_loop()
+    pause = POLL_MIN_S
+    while True:
+        await asyncio.sleep(pause)
+        if ids := sizes.changed(loop.time()):
+            pause = POLL_MIN_S
+            yield ids
+        else:
+            pause = min(pause * 1.5, POLL_MAX_S)
+
+
+class _Sizes:
+    """Newest segment and its size, of each log that may still grow."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+        self._root = str(logs.root)
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._dead: set[str] = set()
+        self._asked_at = 0.0
+
+    def changed(self, now: float) -> set[str]:
+        """Ids of the logs that differ from the last look, or whose writer is gone."""
+        names = set(self._logs.sources())
+        self._dead &= names
+        sizes = {name: self._size(name) for name in names - self._dead}
+        ids = {name for name, size in sizes.items() if self._seen.get(name) != size}
+        self._seen = sizes
+        if now - self._asked_at >= _ALIVE_EVERY_S:
+            self._asked_at = now
+            gone = {name for name in sizes.keys() - ids if not self._logs.alive(name)}
+            self._dead |= gone
+            ids |= gone
+        return ids
+
+    def _size(self, source_id: str) -> tuple[int, int]:
+        directory = os.path.join(self._root, source_id)
+        try:
+            numbers = segment_numbers(directory)
+        except OSError:
+            numbers = []
+        return (numbers[-1], file_size(segment_path(directory, numbers[-1]))) if numbers else (0, 0)
