@@ -46,6 +46,7 @@ class LinuxTable:
         self._foreign: dict[int, None] = {}
         self._has_children_files: bool | None = None
         self._walk_cost = 0
+        self._lines: dict[int, tuple[bytes, Process]] = {}
 
     def read(self, pid: int) -> Process | None:
         # The only path that is walked hundreds of times a sample.
@@ -59,7 +60,12 @@ class LinuxTable:
             return None
         finally:
             os.close(fd)
-        return parse_stat(pid, data)
+        # An idle process's line stays the same, and comparing is cheaper than parsing.
+        line, process = self._lines.get(pid, (b"", None))
+        if process is None or line != data:
+            process = parse_stat(pid, data)
+            self._lines[pid] = data, process
+        return process
 
     def machine(self, pid: int) -> Machine:
         return read_machine(self._proc, pid)
@@ -78,8 +84,12 @@ class LinuxTable:
         if self._is_childless(pid):
             return Family({pid: root}, {})
         if self._walking_pays(root):
-            return self._walk(root, exclude)
-        return self._scan(root, exclude)
+            family = self._walk(root, exclude)
+        else:
+            family = self._scan(root, exclude)
+        if len(self._lines) > 2 * len(family.members) + 64:
+            self._lines = {p: line for p, line in self._lines.items() if p in family.members}
+        return family
 
     def _is_childless(self, pid: int) -> bool:
         """Whether the kernel says so; it answers only the parent itself."""
@@ -162,7 +172,9 @@ class LinuxTable:
     ) -> None:
         """Descent doesn't change to ours later, so whoever is foreign need not be read again."""
         known = self._foreign
-        foreign = {pid: None for pid in listed if pid in known}
+        present = set(listed)
+        # In the order of `known`, so that everyone's turn to be read again comes round.
+        foreign = {pid: None for pid in known if pid in present}
         for parent, processes in children.items():
             # A parent that the listing has missed (it began meanwhile) may be one of ours.
             if parent not in below and (parent == 0 or parent in seen or parent in known):
