@@ -78,28 +78,29 @@ def ensure_home(path: Path) -> Path:
         seen = path.stat()
         entry = path.lstat()
     except FileExistsError as error:
-        raise ConfigError(f"{path} is not a directory; {_WRONG_PLACE}") from error
+        raise ConfigError(f"{error.filename} is not a directory; {_WRONG_PLACE}") from error
     except OSError as error:
         why = error.strerror or error
         raise ConfigError(f"{path} can't be created ({why}); {_WRONG_PLACE}") from error
     # A link that somebody else put there would let them choose the directory.
-    _check_owner(path, seen, (os.getuid(),) if _has_owners() else ())
-    _check_owner(path, entry, (os.getuid(), 0) if _has_owners() else ())
+    _check_owner(path, seen, (os.geteuid(),) if _has_owners() else ())
+    _check_owner(path, entry, (os.geteuid(), 0) if _has_owners() else ())
     _tighten(path, seen, 0o700)
-    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+    effective = os.access in os.supports_effective_ids
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective):
         mode = stat.S_IMODE(path.stat().st_mode)
         raise ConfigError(f"{path} is not writable (mode {mode:04o}); {_WRONG_PLACE}")
     return path
 
 
 def _has_owners() -> bool:
-    return hasattr(os, "getuid")
+    return hasattr(os, "geteuid")
 
 
 def _check_owner(path: Path, seen: os.stat_result, allowed: tuple[int, ...]) -> None:
     if allowed and seen.st_uid not in allowed:
         raise ConfigError(
-            f"{path} belongs to another user (uid {seen.st_uid}, this is {os.getuid()}); "
+            f"{path} belongs to another user (uid {seen.st_uid}, this is {os.geteuid()}); "
             f"{_WRONG_PLACE}"
         )
 
@@ -165,7 +166,7 @@ def _read(path: Path) -> str:
     seen = path.lstat()
     if not stat.S_ISREG(seen.st_mode):
         raise ConfigError(f"{path} is not a regular file; delete it, and a new one is made")
-    _check_owner(path, seen, (os.getuid(),) if _has_owners() else ())
+    _check_owner(path, seen, (os.geteuid(),) if _has_owners() else ())
     _tighten(path, seen, 0o600)
     for _ in range(100):
         if secret := path.read_bytes().strip():

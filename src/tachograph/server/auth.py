@@ -67,7 +67,7 @@ class Auth:
             self._tokens["control"] = _checked(token, "--token")
         if view_token is not None:
             self._tokens["view"] = _checked(view_token, "the view token")
-        self._signers = {
+        self._signers: dict[Role, _Signer] = {
             role: _Signer(cookie_key, role, text, clock) for role, text in self._tokens.items()
         }
 

@@ -10,15 +10,14 @@ or a client could choose the address that its wrong tokens are counted under.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cached_property
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tachograph.server.asked import Asked
 from tachograph.server.auth import Auth, Role, allows
-from tachograph.server.authority import Authority, Hosts, parse_authority, parse_origin
+from tachograph.server.authority import Hosts, parse_authority, parse_origin
 from tachograph.server.limits import FailureLimit
 from tachograph.server.refusal import (
     CLOSE_UNAUTHENTICATED,
@@ -31,7 +30,6 @@ from tachograph.server.refusal import (
 )
 
 OPEN_PATHS = frozenset(("/healthz", "/readyz"))
-SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 #: Writes that the role `view` may do: exchanging its token for a cookie, and logging out.
 VIEW_WRITES = frozenset((("POST", "/api/session"), ("DELETE", "/api/session")))
 #: Where the guard leaves the role for the handlers: "view", "control", or None on open paths.
@@ -39,8 +37,6 @@ ROLE_KEY = "tachograph.role"
 #: Whether the browser came by https, for handlers that set the cookie.
 HTTPS_KEY = "tachograph.https"
 
-# Never a page, whatever a client says that it accepts.
-_NO_PAGES = ("/api", "/ws", "/v1/", "/metrics", "/openapi.json", "/asyncapi.json")
 _WAYS_IN = "Authorization: Bearer TOKEN, or the cookie that opening /?token=TOKEN sets"
 
 
@@ -49,85 +45,6 @@ class Redirect(NamedTuple):
 
     location: str
     cookie: str | None
-
-
-class Asked:
-    """One request or handshake as the checks see it. Reads the scope, changes nothing."""
-
-    def __init__(self, scope: Scope, trust_proxy: bool) -> None:
-        self._scope = scope
-        self._trust_proxy = trust_proxy
-        self.path: str = scope["path"]
-        self.is_websocket = scope["type"] == "websocket"
-        self.method: str = "GET" if self.is_websocket else scope["method"]
-        self.is_write = self.method not in SAFE_METHODS
-        self.arrived_at = str((scope.get("server") or ("",))[0])
-
-    def header(self, name: bytes) -> list[str]:
-        pairs = self._scope["headers"]
-        return [value.decode("latin-1") for key, value in pairs if key == name]
-
-    def _forwarded(self, name: bytes) -> str | None:
-        """What the nearest proxy says; those before it are hearsay."""
-        values = self.header(name) if self._trust_proxy else []
-        return values[-1].rpartition(",")[2].strip() if values else None
-
-    @property
-    def hosts(self) -> list[str]:
-        """Every name that it came under; the last is the browser's."""
-        forwarded = self._forwarded(b"x-forwarded-host")
-        return self.header(b"host") + ([] if forwarded is None else [forwarded])
-
-    @cached_property
-    def authority(self) -> Authority | None:
-        return parse_authority(self.hosts[-1]) if self.hosts else None
-
-    @cached_property
-    def scheme(self) -> str:
-        seen = self._forwarded(b"x-forwarded-proto") or self._scope.get("scheme", "http")
-        return "https" if seen.lower() in ("https", "wss") else "http"
-
-    @property
-    def client(self) -> str:
-        peer = (self._scope.get("client") or ("",))[0]
-        return self._forwarded(b"x-forwarded-for") or str(peer)
-
-    @property
-    def bearer(self) -> str | None:
-        """The token that a script presents. Another scheme than Bearer is a proxy's affair."""
-        values = self.header(b"authorization")
-        tokens = [value[7:].strip() for value in values if value[:7].lower() == "bearer "]
-        if len(tokens) > 1 or any(value.strip().lower() == "bearer" for value in values):
-            return ""
-        return tokens[0] if tokens else None
-
-    @cached_property
-    def wants_page(self) -> bool:
-        """A person opens an address, as opposed to code that asks for data."""
-        accepts = any("text/html" in value.lower() for value in self.header(b"accept"))
-        page = not self.path.startswith(_NO_PAGES)
-        return not self.is_websocket and self.method == "GET" and accepts and page
-
-    @cached_property
-    def link_token(self) -> str | None:
-        """The token of a launch link; taken from `/` and from pages, from nothing else."""
-        if self.is_websocket or self.method != "GET":
-            return None
-        if self.path != "/" and not self.wants_page:
-            return None
-        return next((value for name, value in self._query if name == "token"), None)
-
-    @property
-    def without_token(self) -> str:
-        # A path that begins with two slashes would name another host.
-        path = "/" + quote(self.path.lstrip("/"), safe="/:@!$&'()*+,;=~")
-        rest = urlencode([(name, value) for name, value in self._query if name != "token"])
-        return f"{path}?{rest}" if rest else path
-
-    @cached_property
-    def _query(self) -> list[tuple[str, str]]:
-        text = self._scope.get("query_string", b"").decode("latin-1")
-        return parse_qsl(text, keep_blank_values=True, errors="replace")
 
 
 class Guard:
@@ -166,7 +83,8 @@ class Guard:
         elif verdict.status != HTTPStatus.UNAUTHORIZED:
             await refuse(scope, receive, safe_send, verdict)
         elif asked.wants_page:
-            await login_page(send, verdict)
+            again = asked.without_token if asked.came_by_link else None
+            await login_page(send, verdict, again)
         elif asked.is_websocket and asked.header(b"origin"):
             # The Origin was permitted, or the check before would have refused it.
             await close_with_reason(receive, send, CLOSE_UNAUTHENTICATED, "token needed")

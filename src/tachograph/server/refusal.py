@@ -88,13 +88,16 @@ async def close_with_reason(receive: Receive, send: Send, code: int, reason: str
     await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
-async def login_page(send: Send, refusal: Refusal) -> None:
+async def login_page(send: Send, refusal: Refusal, again: str | None) -> None:
     """For a person at a browser: which token is needed. No script, one style, by its hash.
 
-    `send` is the server's own: the policy of this page is its own too.
+    `send` is the server's own: the policy of this page is its own too. `again` is where to
+    ask once more from this page: a browser that followed a link of another site sends
+    SameSite=Strict cookies only then, and neither after a redirect nor on reload.
     """
     styled = secured(send, "/", _LOGIN_CSP)
-    headers = (*refusal.headers, NO_STORE)
+    refresh = () if again is None else ((b"refresh", f"0; url={again}".encode("ascii")),)
+    headers = (*refusal.headers, *refresh, NO_STORE)
     await _respond(styled, refusal.status, b"text/html; charset=utf-8", _LOGIN_PAGE, headers)
 
 
