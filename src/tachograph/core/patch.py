@@ -50,3 +50,24 @@ def apply(value: Json, patch: Json) -> Json:
         else:
             result[key] = change
     return result
+
+
+def compose(first: Json, second: Json) -> Json | None:
+    """One patch that does what the two do one after the other.
+
+    None where no patch can: an object that was deleted or replaced and came again would be
+    merged into what the receiver had before.
+    """
+    result = dict(first)
+    for key, change in second.items():
+        if isinstance(change, dict) and key in first:
+            before = first[key]
+            if not isinstance(before, dict):
+                return None
+            inner = compose(before, change)
+            if inner is None:
+                return None
+            result[key] = inner
+        else:
+            result[key] = change
+    return result

@@ -20,6 +20,8 @@ from tachograph.model import (
 
 #: Every so many seconds a row holds all gauges, changed or not.
 WHOLE_EVERY_S = 60
+#: Seconds that may wait for a store that can't be written.
+MAX_WAITING_S = 3600
 
 
 def merged(values: list[float], merge: Merge) -> float:
@@ -43,6 +45,8 @@ class Seconds:
         self._new: list[Series] = []
         self._values: dict[SeriesKey, dict[str, float]] = {}
         self._whole_at = 0
+        #: Samples that were dropped because they could not be stored for too long.
+        self.dropped = 0
 
     def known(self, series: list[Series]) -> None:
         """Series that are stored already."""
@@ -137,6 +141,24 @@ class Seconds:
         rows = [Second(at, list(row.items())) for at, row in sorted(self._open.items())]
         new, self._new, self._open = self._new, [], {}
         return new, rows
+
+    def give_back(self, series: list[Series], seconds: list[Second]) -> None:
+        """What `take` gave could not be stored: it is part of the next take, up to an hour of it."""
+        self._new = series + self._new
+        for second in seconds:
+            row = self._open.setdefault(second.at_s, {})
+            for key, old in second.samples:
+                if self._series[key].kind == "gauge":
+                    row.setdefault(key, old)
+                    continue
+                sample = self._sample(row, key)
+                sample.value += old.value
+                sample.count += old.count
+                sample.errors += old.errors
+                sample.self_s += old.self_s
+                sample.buckets += old.buckets
+        for at_s in sorted(self._open)[: max(0, len(self._open) - MAX_WAITING_S)]:
+            self.dropped += len(self._open.pop(at_s))
 
 
 def _tidy(flat: list[int]) -> list[int]:

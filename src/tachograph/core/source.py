@@ -6,7 +6,7 @@ frame that is lost costs detail in time but no total. Pure.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from tachograph.model import (
     Definition,
     Frame,
     Goodbye,
+    Publish,
     Source,
     SpanEnd,
     SpanStart,
@@ -58,6 +59,7 @@ class Steps(NamedTuple):
     gauges: list[tuple[Definition, float | None]]
     timers: list[TimerStep]
     ended: list[SpanEnd]
+    publishes: list[Publish]
 
 
 class SourceState(msgspec.Struct):
@@ -85,6 +87,7 @@ class SourceState(msgspec.Struct):
     open: dict[int, SpanStart] = {}
     losses: dict[str, int] = {}
     sampled: dict[str, int] = {}
+    topics: dict[str, dict[str, Any]] = {}
 
     @property
     def final(self) -> bool:
@@ -124,8 +127,14 @@ class SourceState(msgspec.Struct):
                 self.open[start.id] = start
         for end in frame.ended:
             self.open.pop(end.id, None)
+        if self.state == "silent":
+            self.state = "live"
         steps = Steps(
-            self._counters(frame), self._gauges(frame), self._timers(frame), frame.ended
+            self._counters(frame),
+            self._gauges(frame),
+            self._timers(frame),
+            frame.ended,
+            self._publishes(frame),
         )
         if frame.goodbye is not None:
             self._say_goodbye(frame.goodbye)
@@ -144,6 +153,19 @@ class SourceState(msgspec.Struct):
         self.reason = goodbye.reason
         self.ended_ns = goodbye.at_ns
         self.open.clear()
+
+    def _publishes(self, frame: Frame) -> list[Publish]:
+        """A checkpoint says again what is known already; only the rest of it is news."""
+        news = []
+        for publish in frame.publishes:
+            known = self.topics.setdefault(publish.topic, {})
+            value = publish.value
+            if frame.source is not None:
+                value = {k: v for k, v in value.items() if k not in known or known[k] != v}
+            known.update(value)
+            if value:
+                news.append(Publish(publish.topic, value))
+        return news
 
     def _counters(self, frame: Frame) -> list[tuple[Definition, float]]:
         steps = []

@@ -76,3 +76,10 @@ class Window:
     def empty(self) -> bool:
         """Nothing in it at all."""
         return not self._slots
+
+    def merge(self, other: Window) -> None:
+        """Add another window of the same slots."""
+        for number, slot in other._slots.items():
+            self.add(
+                number * self._slot_s, slot.count, slot.errors, slot.sum_s, slot.buckets
+            )

@@ -1,0 +1,80 @@
+"""Rolling windows from stored seconds: a server that starts late shows the last minute too. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tachograph.core.histogram import pairs, quantiles
+from tachograph.core.live import SYSTEM_COLUMNS, Live
+from tachograph.core.seconds import merged
+from tachograph.core.window import Window
+from tachograph.model import Second, Series, SeriesKey
+
+_SPANS = ("action", "event")
+
+
+class _Replay:
+    """One scope's figures, second by second."""
+
+    def __init__(self, series: dict[SeriesKey, Series]) -> None:
+        self._series = series
+        self._gauges: dict[SeriesKey, float] = {}
+        self._minutes = {span: Window() for span in _SPANS}
+        self._errors = dict.fromkeys(_SPANS, 0)
+
+    def take(self, second: Second, project: str | None) -> bool:
+        """Apply a row; whether a source sampled its system figures in it."""
+        sampled = False
+        self._errors = dict.fromkeys(_SPANS, 0)
+        for key, sample in second.samples:
+            if project not in (None, key.project):
+                continue
+            if key.span in _SPANS:
+                self._minutes[key.span].add(
+                    second.at_s,
+                    sample.count,
+                    sample.errors,
+                    sample.value,
+                    dict(pairs(sample.buckets)),
+                )
+                self._errors[key.span] += sample.errors
+            elif key in self._series and self._series[key].kind == "gauge":
+                self._gauges[key] = sample.value
+                sampled = sampled or key.name == "system.memory_mb" or key.name == "system.cpu_percent"
+        return sampled
+
+    def system(self) -> list[float | None]:
+        return [self._gauge("system." + column) for column in SYSTEM_COLUMNS]
+
+    def _gauge(self, name: str) -> float | None:
+        found = [(key, v) for key, v in self._gauges.items() if key.name == name and not key.labels]
+        if not found:
+            return None
+        value = merged([value for _, value in found], self._series[found[0][0]].merge)
+        return min(100.0, value) if name == "system.cpu_percent" else value
+
+    def kind(self, span: str, at_s: int) -> list[float | None] | None:
+        if self._minutes[span].empty:
+            return None
+        minute = self._minutes[span].total(at_s)
+        mean = minute.sum_s / minute.count if minute.count else None
+        (p95,) = quantiles(minute.buckets, (0.95,))
+        queue = self._gauge(f"{span}s.queue_depth")
+        return [float(minute.count), mean, p95, queue, float(self._errors[span])]
+
+
+def fill(live: Live, seconds: Iterable[Second], series: Iterable[Series], since_s: int) -> None:
+    """Add the points from `since_s` on. `seconds` begin a minute or two earlier, ascending."""
+    known = {one.key: one for one in series}
+    rows = list(seconds)
+    for project, scope in live.scopes():
+        replay = _Replay(known)
+        for second in rows:
+            sampled = replay.take(second, project)
+            if second.at_s < since_s or not sampled:
+                continue
+            scope.system.add(float(second.at_s), replay.system())
+            for span, points in scope.kinds.items():
+                row = replay.kind(span, second.at_s)
+                if row is not None:
+                    points.add(float(second.at_s), row)

@@ -1,0 +1,186 @@
+"""The loop that keeps a server up to date: journal in, ticks out, commits beside.
+
+Everything runs on the event loop's thread but the store's transactions, which have a
+thread of their own; one at a time, and never more than a twentieth of the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any
+
+from tachograph.core.backfill import fill
+from tachograph.core.live import Live
+from tachograph.core.session import RATES
+from tachograph.errors import StoreError
+from tachograph.journal.base import Journal
+from tachograph.server.hub import Hub
+from tachograph.server.ingest import Commit, Ingest
+from tachograph.store.base import Store
+
+log = logging.getLogger("tachograph.server")
+
+Topics = list[tuple[str, str, str, int, Any]]
+
+LIFE_S = 1.0
+COMMIT_S = 1.0
+#: A commit may take this share of the time.
+COMMIT_SHARE = 0.05
+#: Per-second figures are kept for so long.
+KEEP_SECONDS_S = 86_400
+EXPIRE_S = 60.0
+
+
+class Follower:
+    """See the module. `run` ends when it is cancelled; `close` writes the rest."""
+
+    def __init__(self, journal: Journal, store: Store, interval_s: float = 1.0) -> None:
+        self.journal = journal
+        self.store = store
+        self.interval_s = interval_s
+        self.live = Live(interval_s)
+        self.hub = Hub(self.live.value, self._schedule)
+        self.ingest = Ingest(journal, self.live, self._publish)
+        self.ready = asyncio.Event()
+        self.store_error = ""
+        self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._commit_took = 0.0
+
+    @property
+    def default_rate(self) -> float:
+        """The slowest rate class that keeps up with the ticks."""
+        return next((rate for rate in RATES if rate * self.interval_s >= 1.0), RATES[-1])
+
+    # -- start -------------------------------------------------------------
+
+    def restore(self) -> None:
+        """Take up what the store knows; nothing of it will be counted again."""
+        self.ingest.restore(self.store.sources(), self.store.series())
+        self.hub.published.load(self.store.meta("topics") or [])
+
+    async def run(self) -> None:
+        """Catch up with the journal, then follow it."""
+        self.ingest.mark(())
+        while self.ingest.pump(time.time_ns()):
+            await asyncio.sleep(0)
+        self.ingest.check_life(time.time_ns())
+        self.ingest.catching_up = False
+        await self._commit()
+        self._backfill()
+        self.ready.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
+            tasks.create_task(self._pump())
+            tasks.create_task(self._tick())
+            tasks.create_task(self._housekeep())
+
+    def _backfill(self) -> None:
+        now = int(time.time())
+        with contextlib.suppress(StoreError):
+            fill(self.live, self.store.seconds(now - 180, now), self.store.series(), now - 60)
+
+    # -- the loops ---------------------------------------------------------
+
+    async def _watch(self) -> None:
+        async for ids in self.journal.watch():
+            self.ingest.mark(ids)
+            self._wake.set()
+
+    async def _pump(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self.ingest.pump(time.time_ns()):
+                await asyncio.sleep(0)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self.interval_s - time.time() % self.interval_s)
+            now = time.time()
+            self.live.tick(now - now % self.interval_s)
+            self.hub.tick(now)
+            self.hub.remind(now, self.interval_s)
+
+    async def _housekeep(self) -> None:
+        expire_at = time.monotonic() + EXPIRE_S
+        while True:
+            await asyncio.sleep(max(LIFE_S, COMMIT_S, self._commit_took / COMMIT_SHARE))
+            self.ingest.check_life(time.time_ns())
+            await self._commit()
+            if time.monotonic() >= expire_at:
+                expire_at = time.monotonic() + EXPIRE_S
+                self._expire()
+
+    def _expire(self) -> None:
+        gone = self.ingest.expire(time.time())
+        if self.store.leased:
+            for id in gone:
+                self.store.forget(id)
+            self.store.expire(int(time.time()) - KEEP_SECONDS_S)
+
+    # -- the hub's needs ---------------------------------------------------
+
+    def _publish(self, topic: str, project: str, value: dict[str, object]) -> None:
+        self.hub.publish(topic, project, value, time.time())
+
+    def _schedule(self, at: float) -> None:
+        """Something has to be sent at `at`, at the latest."""
+        loop = asyncio.get_running_loop()
+        when = loop.time() + max(0.0, at - time.time())
+        if self._timer is not None and not self._timer.cancelled() and self._timer.when() <= when:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(when, self._send_due)
+
+    def _send_due(self) -> None:
+        self._timer = None
+        self.hub.send_due(time.time())
+
+    # -- storing -----------------------------------------------------------
+
+    async def _commit(self) -> None:
+        if not self.store.leased:
+            return
+        began = time.monotonic()
+        commit, topics = self._take()
+        if commit is not None or topics is not None:
+            await asyncio.to_thread(self._store, commit, topics)
+        self._commit_took = time.monotonic() - began
+
+    def _take(self) -> tuple[Commit | None, Topics | None]:
+        """What a transaction has to hold, taken on the loop's thread."""
+        topics = None
+        if self.hub.published_changed:
+            self.hub.published_changed = False
+            topics = self.hub.published.dump()
+        return self.ingest.take_commit(), topics
+
+    def _store(self, commit: Commit | None, topics: Topics | None) -> None:
+        try:
+            self.store.commit(
+                sources=commit.sources if commit else (),
+                series=commit.series if commit else (),
+                seconds=commit.seconds if commit else (),
+                meta={"topics": topics} if topics is not None else None,
+            )
+            self.store_error = ""
+        except StoreError as error:
+            if not self.store_error:
+                log.warning("history is not being stored: %s", error)
+            self.store_error = str(error)
+            self.hub.published_changed = self.hub.published_changed or topics is not None
+            if commit is not None:
+                self.ingest.give_back(commit)
+
+    def close(self) -> None:
+        """Write what is not yet written, and give the store back."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.store.leased:
+            self._store(*self._take())
+        self.store.close()

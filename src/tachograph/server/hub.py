@@ -1,0 +1,141 @@
+"""The hub: topics, the channels that conflate them, and who listens. No I/O of its own.
+
+It belongs to the event loop's thread. Values of built-in topics are computed when somebody
+looks: at a tick for a channel with members, and when a value is asked for over HTTP.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from tachograph.core.channel import Channel, ChannelKey
+from tachograph.core.patch import Json
+from tachograph.core.published import Published
+from tachograph.core.topic import Topic
+from tachograph.server.outbox import Outbox
+
+#: Topics whose values are computed; the others hold what was published.
+COMPUTED = ("system", "actions", "events", "sources")
+#: Topics in memory, per name and project.
+MAX_TOPICS = 10_000
+Compute = Callable[[str, str | None, float], Json]
+
+
+class Hub:
+    """See the module. `schedule(at)` is called when a change has to wait until `at`."""
+
+    def __init__(self, compute: Compute, schedule: Callable[[float], None]) -> None:
+        self.epoch = secrets.token_hex(4)
+        self.published = Published()
+        self.published_changed = False
+        self._compute = compute
+        self._schedule = schedule
+        self._made = 0
+        self._topics: dict[tuple[str, str | None], Topic] = {}
+        self._channels: dict[ChannelKey, Channel] = {}
+        self._members: dict[Channel, dict[Outbox, None]] = {}
+
+    # -- values ------------------------------------------------------------
+
+    def names(self, project: str | None, built_in: Iterable[str]) -> list[str]:
+        """All topics' names."""
+        return list(dict.fromkeys((*built_in, *self.published.topics())))
+
+    def topic(self, name: str, project: str | None, now: float) -> Topic:
+        """A topic with its value as it is now."""
+        topic = self._topics.get((name, project))
+        if topic is None:
+            if len(self._topics) >= MAX_TOPICS:
+                self._drop_unwatched()
+            self._made += 1
+            epoch = f"{self.epoch}.{self._made:x}"
+            topic = self._topics[name, project] = Topic(name, epoch)
+        self._refresh(topic, project, now)
+        return topic
+
+    def _drop_unwatched(self) -> None:
+        """Anybody may ask for any name; what nobody listens to need not be kept."""
+        watched = {(key.topic, key.project) for key in self._channels}
+        self._topics = {at: topic for at, topic in self._topics.items() if at in watched}
+
+    def _refresh(self, topic: Topic, project: str | None, now: float) -> None:
+        value = self.published.value(topic.name, project)
+        if topic.name in COMPUTED:
+            value |= self._compute(topic.name, project, now)
+        topic.set(value)
+
+    def publish(self, name: str, project: str, value: Json, now: float) -> bool:
+        """Merge what a user published, and send it to who looks at it."""
+        if not self.published.merge(name, project, value):
+            return False
+        self.published_changed = True
+        self._moved([name], now)
+        return True
+
+    def tick(self, now: float) -> None:
+        """Compute what is looked at and send what is due."""
+        self._moved(COMPUTED, now)
+        self.send_due(now)
+
+    def _moved(self, names: Iterable[str], now: float) -> None:
+        wanted = set(names)
+        for name, project in {
+            (key.topic, key.project) for key in self._channels if key.topic in wanted
+        }:
+            self._refresh(self._topics[name, project], project, now)
+        self.send_due(now, wanted)
+
+    def send_due(self, now: float, names: set[str] | None = None) -> None:
+        """Send every change whose time has come; the others are scheduled."""
+        for channel, members in self._members.items():
+            if not channel.changed or (names is not None and channel.key.topic not in names):
+                continue
+            if now < channel.due:
+                self._schedule(channel.due)
+                continue
+            message = channel.send(now)
+            for outbox in members:
+                outbox.put(message, channel)
+                outbox.last_at = now
+
+    # -- members -----------------------------------------------------------
+
+    def join(self, outbox: Outbox, key: ChannelKey, position: str | None, now: float) -> Channel:
+        """Add a client to a channel: it gets what it missed since `position`, or a snapshot."""
+        channel = self._channels.get(key)
+        if channel is None:
+            channel = Channel(key, self.topic(key.topic, key.project, now))
+            self._channels[key] = channel
+            self._members[channel] = {}
+        missed = channel.missed(position) if position else None
+        outbox.put_all([channel.whole(now)] if missed is None else missed)
+        self._members[channel][outbox] = None
+        return channel
+
+    def leave(self, outbox: Outbox, channel: Channel) -> None:
+        """Take a client out; a channel without members costs nothing any more."""
+        members = self._members.get(channel)
+        if members is None:
+            return
+        members.pop(outbox, None)
+        outbox.forget(channel)
+        if not members:
+            del self._members[channel]
+            del self._channels[channel.key]
+
+    def clients(self) -> set[Outbox]:
+        """Everybody who listens to something."""
+        return {outbox for members in self._members.values() for outbox in members}
+
+    def remind(self, now: float, interval_s: float) -> None:
+        """Tell who heard nothing in this interval that the connection lives."""
+        message = msgspec.json.encode({"type": "tick", "now": now})
+        for outbox in self.clients():
+            if outbox.quiet or outbox.lagging:
+                continue
+            if now - outbox.last_at >= 0.9 * interval_s:
+                outbox.put(message)
+                outbox.last_at = now

@@ -1,0 +1,161 @@
+"""Bind, then serve: the port is ours before anything is promised to anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import uvicorn
+
+from tachograph.errors import ConfigError
+from tachograph.server.app import Server, build
+from tachograph.server.config import ServerConfig
+
+#: Connections that wait for the application; a herd after a restart is larger than the default.
+BACKLOG = 2048
+#: Open requests and sockets have so long to end at a shutdown.
+GRACE_S = 2
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Listening sockets for every address of `host`, all on one port. Raises ConfigError."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ConfigError(f"host {host!r} has no address ({error.strerror or error})") from error
+    sockets: list[socket.socket] = []
+    refused: OSError | None = None
+    for family, kind, number, _, address in dict.fromkeys(found):
+        try:
+            sockets.append(_listen(family, kind, number, (address[0], port, *address[2:])))
+            port = sockets[-1].getsockname()[1]
+        except OSError as error:
+            refused = error
+            if error.errno == errno.EADDRINUSE:
+                break
+    if refused is not None and (not sockets or refused.errno == errno.EADDRINUSE):
+        for one in sockets:
+            one.close()
+        raise ConfigError(_why(host, port, refused)) from refused
+    return sockets
+
+
+def _listen(
+    family: int, kind: int, number: int, address: tuple[str | int, ...]
+) -> socket.socket:
+    listener = socket.socket(family, kind, number)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _why(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is in use by another program; "
+            f"choose one with --port, or stop it"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be opened by this user; choose one above 1023 with --port"
+    return f"{host}:{port} can't be listened on ({error.strerror or error})"
+
+
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn, with a word when it has started, and signals only where they are wanted."""
+
+    def __init__(
+        self, config: uvicorn.Config, started: Callable[[], None] | None, own_signals: bool
+    ) -> None:
+        super().__init__(config)
+        self._announce = started
+        self._own_signals = own_signals
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Inside somebody's program the signals are theirs."""
+        if not self._own_signals:
+            yield
+            return
+        with super().capture_signals():
+            yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._announce is not None:
+            self._announce()
+
+
+class Service:
+    """One dashboard: bound by the constructor, served by `run`, ended by `stop`."""
+
+    def __init__(
+        self, config: ServerConfig, *, home: Path | None = None, lease_wait_s: float = 5.0
+    ) -> None:
+        self.sockets = bind(config.host, config.port)
+        self.port: int = self.sockets[0].getsockname()[1]
+        try:
+            self.server: Server = build(
+                config, port=self.port, home=home, lease_wait_s=lease_wait_s
+            )
+        except BaseException:
+            self.close()
+            raise
+        self._uvicorn: _Uvicorn | None = None
+
+    def run(self, started: Callable[[], None] | None = None) -> None:
+        """Serve until a signal or `stop`; blocks."""
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self.serve(started))
+
+    async def serve(
+        self, started: Callable[[], None] | None = None, own_signals: bool = True
+    ) -> None:
+        """Serve on the running loop."""
+        config = uvicorn.Config(
+            self.server.app,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            ws_per_message_deflate=False,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
+            timeout_graceful_shutdown=GRACE_S,
+            server_header=False,
+            date_header=False,
+        )
+        self._uvicorn = _Uvicorn(config, started, own_signals)
+        try:
+            await self._uvicorn.serve(self.sockets)
+        finally:
+            self.close()
+
+    def stop(self) -> None:
+        """Ask `run` or `serve` to return."""
+        if self._uvicorn is not None:
+            self._uvicorn.should_exit = True
+
+    def close(self) -> None:
+        """Give the port back."""
+        for one in self.sockets:
+            one.close()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
