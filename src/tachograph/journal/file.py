@@ -15,7 +15,7 @@ from types import MappingProxyType
 from tachograph.errors import JournalError
 from tachograph.journal.base import Batch
 from tachograph.journal.life import held
-from tachograph.journal.reader import LogReader
+from tachograph.journal.reader import LogReader, no_batch
 from tachograph.journal.segment import (
     LOCK,
     SegmentFiles,
@@ -103,7 +103,7 @@ class FileJournal:
             try:
                 directory = log_directory(self._root, source_id)
             except JournalError:
-                return Batch([], Position(source_id, 0), [])
+                return no_batch(source_id, after)
             reader = LogReader(source_id, SegmentFiles(directory))
             if os.path.isdir(directory):
                 self._readers[source_id] = reader

@@ -11,6 +11,10 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import time
+
+# Windows moves no file that is open, and no directory with one in it.
+_IN_PLACE = sys.platform == "win32"
 
 #: Device and inode of the files that this process holds.
 _own: set[tuple[int, int]] = set()
@@ -24,14 +28,22 @@ class Hold:
     """A lock on a file, kept until `release` or the end of the process, however it ends."""
 
     def __init__(self, path: str) -> None:
-        """Create the file and lock it. Raises OSError, FileExistsError when it is there."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-        self._fd = os.open(path, flags, 0o600)
+        """Put a locked file at `path`, in place of any other. Raises OSError."""
+        # It gets its name when it is locked: who sees it sees it held, and `held` in another
+        # thread can't open it before it stands in `_own`.
+        hidden = path if _IN_PLACE else f"{path}.{os.getpid()}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
+        self._fd = os.open(hidden, flags, 0o600)
         stat = os.fstat(self._fd)
         self._identity = (stat.st_dev, stat.st_ino)
         _own.add(self._identity)
         try:
             _lock(self._fd)
+            # Logs are ordered by this; the kernel's own stamps are some milliseconds coarse.
+            now = time.time_ns()
+            os.utime(hidden, ns=(now, now))
+            if hidden != path:
+                os.rename(hidden, path)
         except OSError:
             self.release()
             raise

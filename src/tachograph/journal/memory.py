@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Iterable
 from tachograph import frames
 from tachograph.errors import JournalError
 from tachograph.journal.base import Batch
-from tachograph.journal.reader import LogReader, Piece
+from tachograph.journal.reader import LogReader, Piece, no_batch
 from tachograph.model import Frame, Position
 
 
@@ -121,8 +121,7 @@ class MemoryJournal:
         with self._lock:
             log = self._logs.get(source_id)
             if log is None:
-                seq = after.seq if after.epoch == source_id else 0
-                return Batch([], Position(source_id, seq), [])
+                return no_batch(source_id, after)
             return log.reader.read(after, limit_bytes)
 
     def size_bytes(self, source_id: str) -> int:

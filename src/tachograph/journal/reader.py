@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from tachograph import frames
-from tachograph.frames import HEADER_BYTES, MAX_PAYLOAD_BYTES, Encoded, Scan
+from tachograph.frames import HEADER_BYTES, Encoded, Scan
 from tachograph.journal.base import Batch, Gap
 from tachograph.model import Position
 
@@ -54,6 +54,16 @@ class Cursor(NamedTuple):
     seeking: bool = False
 
 
+def seq_in(source_id: str, after: Position) -> int:
+    """How many frames of this source a position has behind it: none, if it is another's."""
+    return after.seq if after.epoch == source_id else 0
+
+
+def no_batch(source_id: str, after: Position) -> Batch:
+    """What is read of a log that isn't there."""
+    return Batch([], Position(source_id, seq_in(source_id, after)), [])
+
+
 class LogReader:
     """Reads one log. `error` is what the last `read` could not open, "" when nothing."""
 
@@ -65,7 +75,7 @@ class LogReader:
 
     def read(self, after: Position, limit_bytes: int) -> Batch:
         """See `Journal.read`. Never raises OSError: an unreadable log reads as empty."""
-        seq = after.seq if after.epoch == self._id else 0
+        seq = seq_in(self._id, after)
         walk = _Walk(self._segments, Cursor(seq, 0, 0))
         more = False
         self.error = ""
@@ -141,18 +151,20 @@ class _Walk:
 
     def _step(self, size: int, *, newest: bool) -> tuple[int, bool]:
         """Take in one piece of the current segment: bytes used, and whether it was the last."""
+        size = max(size, HEADER_BYTES)
         piece = self._load(size)
         found = frames.scan(piece.data)
-        if not found.used and not piece.last:
-            # One frame is larger than what was asked for.
-            piece = self._load(HEADER_BYTES + MAX_PAYLOAD_BYTES)
+        if not found.used and not piece.last and (header := frames.read_header(piece.data)):
+            # This one frame is larger than what was asked for.
+            size = header.end
+            piece = self._load(size)
             found = frames.scan(piece.data)
         if found.used == len(piece.data) or not piece.last:
             return self._take(found), piece.last
         if newest and not self._over():
             return self._take(found), True
         # Once more: the writer may have completed its frame before it went.
-        piece = self._load(HEADER_BYTES + MAX_PAYLOAD_BYTES)
+        piece = self._load(size)
         torn = frames.read_header(piece.data, found.used) if newest else None
         known = torn is not None and torn.seq <= self._seq
         used = self._take(frames.scan(piece.data, final=piece.last), known_end=known)

@@ -9,6 +9,8 @@ Everything is for its user alone: directories are 0700, files 0600.
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 
 from tachograph.errors import JournalError
 from tachograph.journal.life import Hold, held
@@ -72,6 +74,9 @@ def create_log(directory: str) -> Hold:
     """
     root, name = os.path.split(directory)
     make_private(root)
+    if sys.platform == "win32":  # where nothing moves that is open
+        os.mkdir(directory)
+        return Hold(os.path.join(directory, LOCK))
     hidden = os.path.join(root, f".{name}.{os.getpid()}")
     os.mkdir(hidden, 0o700)
     hold = None
@@ -81,8 +86,7 @@ def create_log(directory: str) -> Hold:
     except OSError:
         if hold:
             hold.release()
-            os.unlink(os.path.join(hidden, LOCK))
-        os.rmdir(hidden)
+        shutil.rmtree(hidden, ignore_errors=True)
         raise
     return hold
 

@@ -7,7 +7,6 @@ waiting for the disk at each append would cost the host program more than that i
 
 from __future__ import annotations
 
-import contextlib
 import os
 import weakref
 
@@ -47,7 +46,10 @@ class FileWriter:
         try:
             self._hold = create_log(self._directory)
         except OSError as error:
-            raise _failure("can't begin the log", self._directory, error) from error
+            raise JournalError(
+                f"{self._directory}: can't begin a log ({error.strerror}); an id is used once, and "
+                "the directory above has to be writable (TACHOGRAPH_HOME names another)"
+            ) from error
         _writers.add(self)
 
     @property
@@ -68,7 +70,10 @@ class FileWriter:
             written = os.write(self._fd, data)
         except OSError as error:
             self._leave_segment()
-            raise _failure(f"can't append {len(data)} bytes", path, error) from error
+            raise JournalError(
+                f"{path}: can't append {len(data)} bytes ({error.strerror}); what they held is "
+                "lost, the next append tries a new segment"
+            ) from error
         self._size += written
         if written < len(data):
             self._leave_segment()
@@ -91,10 +96,13 @@ class FileWriter:
 
     def _check_segment(self, path: str) -> None:
         """Raise FileNotFoundError when the descriptor leads nowhere any more: the file was
-        deleted, or the program has closed it under us."""
+        deleted, or the program has closed it under us. Else bytes would go into a file that
+        nobody sees, or into one of the program's own."""
         stat = os.fstat(self._fd)
         if stat.st_nlink == 0 or (stat.st_dev, stat.st_ino) != self._identity:
-            raise FileNotFoundError(2, "the segment was deleted while it was written", path)
+            raise FileNotFoundError(
+                2, "the segment was deleted or closed while it was written", path
+            )
 
     def _open_segment(self, path: str, data: bytes) -> None:
         header = frames.read_header(data)
@@ -117,9 +125,6 @@ class FileWriter:
             return
         self._hold.release()
         if os.path.isdir(self._directory):
-            # The lock file may be ours still, only that the program has closed it.
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(lock)
             self._hold = Hold(lock)
         else:
             self._hold = create_log(self._directory)
@@ -146,13 +151,6 @@ class FileWriter:
         else:
             remove_segments(self._directory, [self._number])
         self._size = 0
-
-
-def _failure(what: str, path: str, error: OSError) -> JournalError:
-    return JournalError(
-        f"{path}: {what} ({error.strerror or error}); "
-        "what was to be written is lost, the next append tries anew"
-    )
 
 
 def _forked() -> None:
