@@ -11,7 +11,7 @@ from typing import Any
 from tachograph.core.histogram import quantiles
 from tachograph.core.points import Points
 from tachograph.core.source import SourceState, Steps
-from tachograph.core.totals import KindTotal, name_rows
+from tachograph.core.totals import KindTotal, name_rows, rounded
 
 Json = dict[str, Any]
 
@@ -207,7 +207,7 @@ class Live:
             "names": rows,
             "names_total": names_total,
         }
-        return {key: one for key, one in value.items() if one is not None}
+        return rounded(value)
 
     def _actions(self, project: str | None, now: float) -> Json:
         kinds = self._of(project, "action")
@@ -219,7 +219,7 @@ class Live:
             "current": self._current(project),
         }
         if count:
-            value["avg_duration"] = sum(total.sum_s for total in kinds) / count
+            value["avg_duration"] = round(sum(total.sum_s for total in kinds) / count, 6)
         if value["current"]:
             oldest = min(value["current"].values(), key=lambda one: one["since_at"])
             value["current_action"] = oldest["name"]
@@ -236,7 +236,7 @@ class Live:
             "events_per_minute": _recent(kinds, now)["count"],
         }
         if count:
-            value["avg_processing_time"] = sum(total.sum_s for total in kinds) / count
+            value["avg_processing_time"] = round(sum(total.sum_s for total in kinds) / count, 6)
         return value
 
     def _current(self, project: str | None) -> Json:
@@ -293,7 +293,7 @@ class Live:
         }
         for name in (*SYSTEM_COLUMNS,):
             row[name] = vitals.get(_SYSTEM + name)
-        return {key: one for key, one in row.items() if one is not None}
+        return rounded(row)
 
 
 def _losses(state: SourceState) -> dict[str, int]:
@@ -345,4 +345,4 @@ def _machine(shown: list[tuple[str, dict[str, float]]]) -> Json:
         "cores": cores,
         "own_cpu_percent": max(own) if own else None,
     }
-    return {key: one for key, one in value.items() if one is not None}
+    return rounded(value)

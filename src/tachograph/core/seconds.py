@@ -20,6 +20,8 @@ from tachograph.model import (
 
 #: Every so many seconds a row holds all gauges, changed or not.
 WHOLE_EVERY_S = 60
+#: A source's gauges count for so long after its last frame, or for three of its intervals.
+PATIENCE_S = 5.0
 #: Seconds that may wait for a store that can't be written.
 MAX_WAITING_S = 3600
 
@@ -44,6 +46,7 @@ class Seconds:
         self._series: dict[SeriesKey, Series] = {}
         self._new: list[Series] = []
         self._values: dict[SeriesKey, dict[str, float]] = {}
+        self._seen: dict[str, tuple[int, float]] = {}
         self._whole_at = 0
         #: Samples that were dropped because they could not be stored for too long.
         self.dropped = 0
@@ -74,6 +77,7 @@ class Seconds:
     def add(self, source: Source, at_ns: int, steps: Steps) -> None:
         """A frame's steps, at the frame's instant."""
         second = at_ns // 1_000_000_000
+        self._seen[source.id] = (second, max(PATIENCE_S, 3 * source.interval_s))
         if steps.counters or steps.timers:
             row = self._open.setdefault(second, {})
             for definition, step in steps.counters:
@@ -101,13 +105,26 @@ class Seconds:
             values.pop(source.id, None)
             if value is not None:
                 values[source.id] = value
-            if values:
-                row[key] = Sample(merged(list(values.values()), self._series[key].merge))
+            self._put(row, key, second)
         if second >= self._whole_at:
             self._whole_at = second - second % WHOLE_EVERY_S + WHOLE_EVERY_S
-            for key, values in self._values.items():
-                if values and key not in row:
-                    row[key] = Sample(merged(list(values.values()), self._series[key].merge))
+            for key in self._values:
+                if key not in row:
+                    self._put(row, key, second)
+
+    def _put(self, row: dict[SeriesKey, Sample], key: SeriesKey, second: int) -> None:
+        """The gauge's value over the sources that were heard of lately, by event time.
+
+        A source that was killed says no goodbye: its values must not live on beside its
+        successor's.
+        """
+        values = [
+            value
+            for id, value in self._values[key].items()
+            if (seen := self._seen.get(id)) is None or seen[0] >= second - seen[1]
+        ]
+        if values:
+            row[key] = Sample(merged(values, self._series[key].merge))
 
     def restore(self, source: Source, gauges: list[tuple[Definition, float | None]]) -> None:
         """Values of a source that lives on, from before a restart."""
@@ -117,6 +134,7 @@ class Seconds:
 
     def gone(self, source: Source) -> None:
         """The source has ended: its gauges count no more, its series stay."""
+        self._seen.pop(source.id, None)
         for key in [k for s, k in list(self._keys.items()) if s[0] == source.id]:
             values = self._values.get(key)
             if values is not None:

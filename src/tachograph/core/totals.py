@@ -106,8 +106,17 @@ class NameTotal:
             "services": sorted(self.services),
         }
         self.dirty = False
-        self._row = {key: value for key, value in row.items() if value is not None}
+        self._row = rounded(row)
         return self._row
+
+
+def rounded(row: Row) -> Row:
+    """Without figures that are not known, and floats to a millionth: what a page can show."""
+    return {
+        key: round(value, 6) if type(value) is float else value
+        for key, value in row.items()
+        if value is not None
+    }
 
 
 def _within(value: float | None, total: NameTotal) -> float | None:

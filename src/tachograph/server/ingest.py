@@ -188,6 +188,8 @@ class Ingest:
             return  # its name is not known before a checkpoint
         self.live.step(state, frame.at_ns, steps)
         self.seconds.add(state.source, frame.at_ns, steps)
+        if state.final:
+            self.seconds.gone(state.source)
         for publish in steps.publishes:
             self._publish(publish.topic, state.source.project, publish.value)
 
