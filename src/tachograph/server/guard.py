@@ -9,6 +9,7 @@ or a client could choose the address that its wrong tokens are counted under.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import NamedTuple
@@ -64,7 +65,7 @@ class Guard:
         self._auth = auth
         self._hosts = Hosts(bind_host, allow_hosts)
         self._trust_proxy = trust_proxy
-        self._failures = failures or FailureLimit()
+        self._failures = FailureLimit() if failures is None else failures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -165,7 +166,7 @@ def _unauthenticated(seen: str) -> Refusal:
 
 
 def _wait(wait_s: float) -> Refusal:
-    seconds = int(wait_s) + 1
+    seconds = math.ceil(wait_s)
     retry = ((b"retry-after", str(seconds).encode()),)
     error = f"too many wrong tokens from this address; try again in {seconds} s"
     return Refusal(429, error, "a token", f"none for {seconds} s", retry)
