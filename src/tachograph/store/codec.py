@@ -1,0 +1,153 @@
+"""Head rows: how the samples of one second are merged, encoded and decoded.
+
+A row is one format byte and a msgpack array of columns, compressed where that pays. Columns,
+because equal things next to each other compress: ids as steps from one to the next, values,
+and then the timer's figures of only those samples that have any. Pure.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from itertools import accumulate, pairwise
+
+import msgspec
+
+from tachograph.errors import StoreError
+from tachograph.model import Kind
+from tachograph.store.base import Sample
+
+_PLAIN, _ZLIB = b"\x00", b"\x01"
+#: Below this many bytes compression saves less than it costs.
+_WORTH_BYTES = 256
+#: No row of one second comes near; bytes that claim more are damaged.
+_MAX_BYTES = 1 << 28
+
+
+class _Columns(msgspec.Struct, array_like=True):
+    """`timers` says, in steps like `ids`, which samples the columns behind it belong to.
+
+    `self_s` is nil where it equals the value. A sample's buckets are `lengths` pairs of
+    `numbers` (in steps) and `counts`.
+    """
+
+    ids: list[int]
+    values: list[float]
+    timers: list[int] = []
+    count: list[int] = []
+    errors: list[int] = []
+    self_s: list[float | None] = []
+    lengths: list[int] = []
+    numbers: list[int] = []
+    counts: list[int] = []
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Columns).decode
+
+
+def merge(kind: Kind, old: Sample, new: Sample) -> Sample:
+    """Two samples of one series in one second: gauges replace, everything else adds."""
+    if kind == "gauge":
+        return new
+    return Sample(
+        old.value + new.value,
+        old.count + new.count,
+        old.errors + new.errors,
+        old.self_s + new.self_s,
+        _merge_buckets(old.buckets, new.buckets),
+    )
+
+
+def _merge_buckets(old: list[int], new: list[int]) -> list[int]:
+    if not old or not new:
+        return old or new
+    counts = dict(zip(old[::2], old[1::2], strict=True))
+    for number, count in zip(new[::2], new[1::2], strict=True):
+        counts[number] = counts.get(number, 0) + count
+    return [figure for pair in sorted(counts.items()) for figure in pair]
+
+
+def encode(samples: Mapping[int, Sample]) -> bytes:
+    """The row for these samples by series id. `decode` gives exactly them, by ascending id."""
+    ids = sorted(samples)
+    columns = _Columns(_steps(ids), [_short(samples[series].value) for series in ids])
+    timers = []
+    for place, series in enumerate(ids):
+        sample = samples[series]
+        if sample.count or sample.errors or sample.self_s or sample.buckets:
+            timers.append(place)
+            _append(columns, sample)
+    columns.timers = _steps(timers)
+    packed = _encode(columns)
+    if len(packed) >= _WORTH_BYTES:
+        squeezed = zlib.compress(packed, 1)
+        if len(squeezed) < len(packed) * 0.9:
+            return _ZLIB + squeezed
+    return _PLAIN + packed
+
+
+def _append(columns: _Columns, sample: Sample) -> None:
+    columns.count.append(sample.count)
+    columns.errors.append(sample.errors)
+    columns.self_s.append(None if sample.self_s == sample.value else _short(sample.self_s))
+    columns.lengths.append(len(sample.buckets) // 2)
+    columns.numbers += _steps(sample.buckets[::2])
+    columns.counts += sample.buckets[1::2]
+
+
+def decode(data: bytes) -> list[tuple[int, Sample]]:
+    """The samples in a row by series id. Raises StoreError for bytes that are none."""
+    try:
+        columns = _decode(_unpacked(data))
+        samples = [Sample(value) for value in columns.values]
+        _fill(samples, columns)
+        return list(zip(accumulate(columns.ids), samples, strict=True))
+    except (msgspec.DecodeError, zlib.error, ValueError, IndexError) as error:
+        raise StoreError(
+            f"a head row of {len(data)} bytes is damaged ({error}); "
+            "what is in it is lost, other seconds are not concerned"
+        ) from error
+
+
+def _fill(samples: list[Sample], columns: _Columns) -> None:
+    at = 0
+    for place, count, errors, self_s, length in zip(
+        accumulate(columns.timers),
+        columns.count,
+        columns.errors,
+        columns.self_s,
+        columns.lengths,
+        strict=True,
+    ):
+        sample = samples[place]
+        sample.count, sample.errors = count, errors
+        sample.self_s = sample.value if self_s is None else self_s
+        if length:
+            numbers = accumulate(columns.numbers[at : at + length])
+            pairs = zip(numbers, columns.counts[at : at + length], strict=True)
+            sample.buckets = [figure for pair in pairs for figure in pair]
+            at += length
+
+
+def _unpacked(data: bytes) -> bytes:
+    if data[:1] == _PLAIN:
+        return data[1:]
+    if data[:1] != _ZLIB:
+        raise ValueError(f"format {data[:1]!r}, known are {_PLAIN!r} and {_ZLIB!r}")
+    expander = zlib.decompressobj()
+    unpacked = expander.decompress(data[1:], _MAX_BYTES)
+    if not expander.eof:
+        raise ValueError("it was cut short")
+    return unpacked
+
+
+def _steps(numbers: list[int]) -> list[int]:
+    """The first number, then each one's distance from the one before."""
+    return numbers[:1] + [after - before for before, after in pairwise(numbers)]
+
+
+def _short(value: float) -> float:
+    """The same number, as an int where it is one: a byte or two instead of nine."""
+    value = float(value)
+    return int(value) if value.is_integer() and abs(value) < 1 << 53 else value
