@@ -10,7 +10,16 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("README.md", "LICENSE", "pyproject.toml", "hatch_build.py", "requirements", "tools")
+# .gitignore too, for hatchling follows it: built files are ignored, and packed all the same.
+SOURCES = (
+    ".gitignore",
+    "README.md",
+    "LICENSE",
+    "pyproject.toml",
+    "hatch_build.py",
+    "requirements",
+    "tools",
+)
 LEFT = shutil.ignore_patterns("__pycache__", "node_modules")
 
 
