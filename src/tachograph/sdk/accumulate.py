@@ -305,25 +305,29 @@ class Accumulator:
         return len(self._definitions) < limits.MAX_SERIES
 
     def _define_timer(self, key: TimerKey) -> TimerSum | None:
-        kind, name, labels = key
-        clean = limits.text(name, limits.MAX_NAME)
-        if clean != name:
-            if not isinstance(name, str) or len(name) > limits.MAX_NAME:
-                self.lose("name cut", 1, sampled=True)
+        clean = (key[0], limits.text(key[1], limits.MAX_NAME), _clean(key[2]))
+        if clean != key:
             # Names that become equal by cutting share one timer.
-            timer = self.timers.get((kind, clean, labels)) or self._define_timer(
-                (kind, clean, labels)
-            )
-        elif not self._room():
+            self._count_cut(key[1])
+            timer = self.timers.get(clean) or self._define_timer(clean)
+            if timer is not None and _small(key[1], key[2]):
+                self._alias(self.timers, key, timer)
+            return timer
+        if not self._room():
             return None
-        else:
-            timer = TimerSum(len(self._definitions) + 1)
-            self._define(
-                Definition(timer.id, "timer", clean, "s", limits.labels(labels), "sum", kind)
-            )
-        if len(self.timers) < 2 * limits.MAX_SERIES:
-            self.timers[key] = timer
+        kind, name, labels = key
+        timer = self.timers[key] = TimerSum(len(self._definitions) + 1)
+        self._define(Definition(timer.id, "timer", name, "s", dict(labels), "sum", kind))
         return timer
+
+    def _count_cut(self, name: Any) -> None:
+        if not isinstance(name, str) or len(name) > limits.MAX_NAME:
+            self.lose("name cut", 1, sampled=True)
+
+    def _alias(self, table: dict[Any, Any], key: Any, value: Any) -> None:
+        """Remember what a name as it came stands for, so that it is cut only once."""
+        if len(table) < 2 * limits.MAX_SERIES:
+            table[key] = value
 
     def _number_of(self, key: InstrumentKey) -> int:
         try:
@@ -334,26 +338,23 @@ class Accumulator:
         if number is not None:
             return number
         kind, name, unit, labels, merge = key
-        clean = limits.text(name, limits.MAX_NAME)
-        if clean != name:
-            self.lose("name cut", 1, sampled=True)
-            number = self._number_of((kind, clean, unit, labels, merge))
-        elif not self._room():
+        clean = (
+            kind,
+            limits.text(name, limits.MAX_NAME),
+            limits.text(unit, limits.MAX_LABEL_KEY),
+            _clean(labels),
+            merge if merge in ("sum", "max", "min", "last") else "sum",
+        )
+        if clean != key:
+            self._count_cut(name)
+            number = self._number_of(clean)
+            if number and _small(name, labels):
+                self._alias(self.numbers, key, number)
+            return number
+        if not self._room():
             return 0
-        else:
-            number = len(self._definitions) + 1
-            self._define(
-                Definition(
-                    number,
-                    kind,  # type: ignore[arg-type]
-                    clean,
-                    limits.text(unit, limits.MAX_LABEL_KEY),
-                    limits.labels(labels),
-                    merge if merge in ("sum", "max", "min", "last") else "sum",  # type: ignore[arg-type]
-                )
-            )
-        if len(self.numbers) < 2 * limits.MAX_SERIES:
-            self.numbers[key] = number
+        number = self.numbers[key] = len(self._definitions) + 1
+        self._define(Definition(number, kind, name, unit, dict(labels), merge))  # type: ignore[arg-type]
         return number
 
     def _define(self, definition: Definition) -> None:
@@ -434,3 +435,14 @@ class Accumulator:
         self._started = []
         self._ended = []
         self._clocks = []
+
+
+def _clean(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(limits.labels(labels).items())) if labels else ()
+
+
+def _small(name: Any, labels: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a key may be kept as it came; a huge one is cut anew each time."""
+    if not isinstance(name, str) or len(name) > 4 * limits.MAX_NAME:
+        return False
+    return len(labels) <= limits.MAX_LABELS and all(len(k) + len(v) < 1_000 for k, v in labels)

@@ -88,6 +88,15 @@ def default_service() -> str:
     return stem or "python"
 
 
+def started_of(id: str) -> tuple[int, float] | None:
+    """Process id and start (seconds since the epoch) that an id was made of; None for a foreign id."""
+    parts = id.split("-")
+    try:
+        return int(parts[1]), int(parts[0], 16) / 1000
+    except (IndexError, ValueError):
+        return None
+
+
 def new_source(
     service: str | None, project: str | None, interval_s: float, parent: str = ""
 ) -> Source:

@@ -203,7 +203,9 @@ class Recorder:
         at_ns = self.clock.now_ns()
         try:
             if self._writer is None:
-                self._writer = self.settings.open_journal().open(self.source.id)
+                journal = self.settings.open_journal()
+                self._writer = journal.open(self.source.id)
+                self._vitals.journal = journal
             whole = goodbye is not None or self._writer.needs_checkpoint
             frame = (
                 self.state.checkpoint(at_ns, perf_counter(), goodbye)
@@ -313,6 +315,7 @@ def end(state: State = "ended", reason: str = "", timeout_s: float = 1.0) -> Non
     recorder.goodbye(state, reason, timeout_s)
     recorder.stop_thread(timeout_s)
     _current = None
+    inbox.dropped = inbox.invalid = 0
     inbox.ring = _first_ring
     inbox.idle = True
 

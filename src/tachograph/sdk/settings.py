@@ -71,6 +71,9 @@ class Settings:
                 "use file:/path, or leave it out"
             )
         if rest:
-            return FileJournal(Path(rest.removeprefix("//")).expanduser())
-        home = self.home or home_path(self.environ)
-        return FileJournal(ensure_home(home) / "journal")
+            journal = FileJournal(Path(rest.removeprefix("//")).expanduser())
+        else:
+            home = self.home or home_path(self.environ)
+            journal = FileJournal(ensure_home(home) / "journal")
+        journal.enforce_cap()
+        return journal

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from tachograph.journal.base import Journal
 from tachograph.model import Source
+from tachograph.sdk.identity import started_of
 from tachograph.sdk.spans import InstrumentKey
 from tachograph.system import Sampler
 
@@ -25,15 +27,21 @@ OWN_CPU = _key("tachograph.cpu_percent", "%", "max")
 
 
 class Vitals:
-    """Reads the process tree and the flusher's own CPU time. Called on the flusher's thread."""
+    """Reads the process tree and the flusher's own CPU time. Called on the flusher's thread.
+
+    Children that are sources themselves report themselves; the journal's directory knows them.
+    """
 
     def __init__(self, source: Source) -> None:
-        self._sampler = Sampler(source.pid)
+        self.journal: Journal | None = None
+        self._sampler = Sampler(source.pid, exclude=self._is_source)
+        self._others: dict[int, float] | None = None
         self._cpu: float | None = None
         self._at = 0.0
 
     def read(self) -> Iterator[tuple[InstrumentKey, float | None]]:
         """Each gauge with its new value; one that isn't known yet is left out."""
+        self._others = None
         sample = self._sampler.sample()
         if sample.cpu_percent is not None:
             yield CPU, sample.cpu_percent
@@ -47,3 +55,16 @@ class Vitals:
         if self._cpu is not None and now > self._at and cpu >= self._cpu:
             yield OWN_CPU, 100.0 * (cpu - self._cpu) / (now - self._at)
         self._cpu, self._at = cpu, now
+
+    def _is_source(self, pid: int, started_at: float) -> bool:
+        """Whether a child records too: a log of that pid which began after the child did."""
+        if self._others is None:
+            self._others = self._recording()
+        # A process's start is known to about a second.
+        return self._others.get(pid, 0.0) >= started_at - 1.5
+
+    def _recording(self) -> dict[int, float]:
+        if self.journal is None:
+            return {}
+        known = (started_of(id) for id in self.journal.sources())
+        return {pid: started_s for pid, started_s in filter(None, known)}
