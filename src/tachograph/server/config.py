@@ -186,7 +186,8 @@ def _read_table(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file} is not TOML: {error}") from error
     if file.name != "pyproject.toml":
         return table
-    own = table.get("tool", {}).get("tachograph", {})
+    tools = table.get("tool", {})
+    own = tools.get("tachograph", {}) if isinstance(tools, dict) else {}
     if not isinstance(own, dict):
         raise ConfigError(f"tool.tachograph in {file}: seen {_shown(own)}, allowed is a table")
     return own

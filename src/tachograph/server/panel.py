@@ -7,6 +7,7 @@ alone on its line, so that a script reads one line and has it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -17,6 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 _WILDCARDS = ("", "0.0.0.0", "::")
+# Up to the last @ before the path: a password may hold one.
+_PASSWORD = re.compile(r"(://[^/?#:]*:)[^/?#]*@")
 _SSH_PORT = "22"
 
 
@@ -24,17 +27,17 @@ _SSH_PORT = "22"
 class Facts:
     """What is known once the server listens. `port` is the one bound; `token` None: none needed.
 
-    `journal` and `store` are texts without credentials. `ssh` is what `ssh_target` made of the
-    environment. `notes` are sentences that somebody should read, such as that another server
-    holds the store.
+    A password in the URL of `journal` or `store` is not shown. `ssh` is what `ssh_target` made
+    of the environment. `notes` are sentences that somebody should read, such as that another
+    server holds the store.
     """
 
     host: str
     port: int
     token: str | None = field(repr=False)
     home: str
-    journal: str
-    store: str
+    journal: str = field(repr=False)
+    store: str = field(repr=False)
     sources: int
     ssh: str | None = None
     notes: tuple[str, ...] = ()
@@ -44,6 +47,11 @@ def launch_url(host: str, port: int, token: str | None) -> str:
     """The link that logs a browser in. A server on all addresses is named localhost."""
     query = "" if token is None else f"?token={quote(token, safe='')}"
     return f"http://{_bracketed(_local(host))}:{port}/{query}"
+
+
+def without_password(url: str) -> str:
+    """`scheme://user:***@host/...`; what is no URL with a password stays as it is."""
+    return _PASSWORD.sub(r"\1***@", url)
 
 
 def _local(host: str) -> str:
@@ -97,8 +105,8 @@ def _rows(facts: Facts) -> list[tuple[str, str]]:
     ssh = ssh_line(facts)
     return [
         ("home", facts.home),
-        ("journal", facts.journal),
-        ("store", facts.store),
+        ("journal", without_password(facts.journal)),
+        ("store", without_password(facts.store)),
         ("sources", f"{facts.sources} seen" if facts.sources else "none yet"),
         *([] if ssh is None else [("remote", ssh)]),
         *[("note", note) for note in facts.notes],
