@@ -34,6 +34,8 @@ def until_one_ends(commands: Sequence[Sequence[object]]) -> int:
 
 
 if __name__ == "__main__":
-    server = (BIN / "tacho", "dashboard", "--no-open", "--token", "none")
-    vite = (sys.executable, HERE / "dashboard.py", "npm", "run", "--silent", "dev")
-    sys.exit(until_one_ends((server, vite)))
+    # The page comes from vite's address, so the server has to take that as its own.
+    allowed = ("--allow-host", "localhost:5173", "--allow-host", "127.0.0.1:5173")
+    server = (BIN / "tacho", "dashboard", "--no-open", "--token", "none", *allowed)
+    npm = (sys.executable, HERE / "dashboard.py", "npm", "run", "--silent")
+    sys.exit(until_one_ends((server, (*npm, "dev", "--", "--port", "5173", "--strictPort"))))
