@@ -25,7 +25,6 @@ from tachograph.journal.segment import (
     segment_numbers,
     segment_path,
 )
-from tachograph.journal.watch import watch_logs
 from tachograph.journal.writer import FileWriter
 from tachograph.model import Position
 
@@ -173,6 +172,9 @@ class FileJournal:
 
     def watch(self) -> AsyncIterator[Iterable[str]]:
         """See `Journal`. Begins with (), when it stands ready."""
+        # Watching needs asyncio; a program that only writes shall not pay for it.
+        from tachograph.journal.watch import watch_logs
+
         return watch_logs(self)
 
     def _age(self, name: str) -> tuple[int, str]:

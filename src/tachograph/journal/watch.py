@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol
@@ -29,10 +29,9 @@ POLL_MIN_S = 0.005
 POLL_MAX_S = 0.05
 _ALIVE_EVERY_S = 1.0
 _GONE_OR_FOREIGN = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
-_ROOT_EVENTS = inotify.CREATE | inotify.MOVED_TO | inotify.DELETE_SELF | inotify.MOVE_SELF
+_ROOT_EVENTS = inotify.CREATE | inotify.MOVED_TO
+_PARENT_EVENTS = inotify.CREATE | inotify.MOVED_TO | inotify.DELETE | inotify.MOVED_FROM
 _LOG_EVENTS = inotify.MODIFY | inotify.CREATE | inotify.CLOSE_WRITE
-_LOST = inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.IGNORED
-
 Ids = Iterable[str]
 
 
@@ -46,10 +45,12 @@ class Logs(Protocol):
     def alive(self, source_id: str) -> bool: ...
 
 
-async def watch_logs(logs: Logs) -> AsyncGenerator[Ids, None]:
+async def watch_logs(
+    logs: Logs, begin: Callable[[], Inotify] = Inotify
+) -> AsyncGenerator[Ids, None]:
     """By inotify; from its first failure on (no inotify, a limit reached) by polling."""
     try:
-        async with aclosing(watch_by_inotify(logs)) as changes:
+        async with aclosing(watch_by_inotify(logs, begin)) as changes:
             async for ids in changes:
                 yield ids
     except OSError:
@@ -59,9 +60,11 @@ async def watch_logs(logs: Logs) -> AsyncGenerator[Ids, None]:
             yield ids
 
 
-async def watch_by_inotify(logs: Logs) -> AsyncGenerator[Ids, None]:
+async def watch_by_inotify(
+    logs: Logs, begin: Callable[[], Inotify] = Inotify
+) -> AsyncGenerator[Ids, None]:
     """Raises OSError when a limit is reached; what was not told by then is untold."""
-    queue = Inotify()
+    queue = begin()
     try:
         watches = _Watches(logs, queue)
         watches.renew()
@@ -100,16 +103,20 @@ class _Watches:
         self._logs = logs
         self._queue = queue
         self._root = str(logs.root)
-        self._root_watch = -1
+        self._root_name = logs.root.name
+        self._root_watch = self._parent_watch = -1
         self._ids: dict[int, str] = {}
 
     def renew(self) -> None:
         """Watch the root and every living log; adding one twice changes nothing."""
         make_private(self._root)
+        # A deleted directory doesn't tell of its end while a writer has a file of it open.
+        # The one above it does.
+        self._parent_watch = self._add(os.path.dirname(self._root), _PARENT_EVENTS)
         self._root_watch = self._queue.add(self._root, _ROOT_EVENTS)
         for source_id in self._logs.sources():
             if self._logs.alive(source_id):
-                self._add(source_id)
+                self._add_log(source_id)
 
     def take(self) -> set[str] | None:
         """Ids of the logs that moved, or None when something may have been missed."""
@@ -119,11 +126,13 @@ class _Watches:
             if watch in self._ids:
                 ids.add(self._ids[watch])
                 self._settle(watch, mask, name)
-            elif mask & inotify.OVERFLOW or (watch == self._root_watch and mask & _LOST):
-                missed = True
-            elif watch == self._root_watch and mask & inotify.IS_DIRECTORY and name[:1] != ".":
-                self._add(name)
-                ids.add(name)
+            elif watch == self._root_watch and mask & inotify.IS_DIRECTORY:
+                if not name.startswith("."):
+                    self._add_log(name)
+                    ids.add(name)
+            else:
+                root_moved = watch == self._parent_watch and name == self._root_name
+                missed |= root_moved or bool(mask & inotify.OVERFLOW)
         return None if missed else ids
 
     def _settle(self, watch: int, mask: int, name: str) -> None:
@@ -132,14 +141,19 @@ class _Watches:
         elif mask & inotify.CLOSE_WRITE and name == LOCK and not self._logs.alive(self._ids[watch]):
             self._queue.remove(watch)
 
-    def _add(self, source_id: str) -> None:
+    def _add_log(self, source_id: str) -> None:
+        watch = self._add(os.path.join(self._root, source_id), _LOG_EVENTS)
+        if watch >= 0:
+            self._ids[watch] = source_id
+
+    def _add(self, directory: str, mask: int) -> int:
+        """The watch; -1 for what is gone or somebody else's."""
         try:
-            watch = self._queue.add(os.path.join(self._root, source_id), _LOG_EVENTS)
+            return self._queue.add(directory, mask)
         except OSError as error:
             if error.errno in _GONE_OR_FOREIGN:
-                return
+                return -1
             raise
-        self._ids[watch] = source_id
 
 
 async def watch_by_polling(logs: Logs) -> AsyncGenerator[Ids, None]:
