@@ -12,6 +12,10 @@ from tachograph.errors import ConfigError
 from tachograph.home import ensure_home, home_path
 from tachograph.journal.base import Journal
 
+# At the top, not where it is used: an import on the flusher's thread would hold the import
+# lock when the program forks, and the child could never import again.
+from tachograph.journal.file import FileJournal
+
 _FALSE = ("", "0", "false", "no", "off")
 
 
@@ -61,8 +65,6 @@ class Settings:
         """
         if self.journal is not None:
             return self.journal
-        from tachograph.journal.file import FileJournal
-
         url = self.environ.get("TACHOGRAPH_JOURNAL", "")
         scheme, _, rest = url.partition(":")
         if url and scheme != "file":
