@@ -1,0 +1,120 @@
+/** An absent figure. Never 0: 0 would be a measurement. */
+export const NONE = "–";
+
+export interface Figure {
+  readonly value: string;
+  readonly unit: string;
+}
+
+const none: Figure = { value: NONE, unit: "" };
+const absent = (value: number | null | undefined): value is null | undefined =>
+  value === null || value === undefined || !Number.isFinite(value);
+
+/** 12480 -> "12,480"; `digits` after the point. */
+export function formatNumber(value: number | null | undefined, digits = 0): string {
+  if (absent(value)) return NONE;
+  return value.toLocaleString("en-US", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+/** Three figures that matter: 0.318, 3.18, 31.8, 318, 3,180. */
+export function formatShort(value: number | null | undefined): string {
+  if (absent(value)) return NONE;
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1 && Number.isInteger(value))) return formatNumber(value);
+  return formatNumber(value, size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+export function percent(value: number | null | undefined): Figure {
+  if (absent(value)) return none;
+  // 99.996 must not read 100: the one failure in it is what matters.
+  const digits = value >= 10 && value < 99 ? 0 : value === 100 || value === 0 ? 0 : 2;
+  const shown = value > 99 && value < 100 ? Math.min(value, 99.99) : value;
+  return { value: formatNumber(shown, value < 10 && value > 0 ? 1 : digits), unit: "%" };
+}
+
+export function mebibytes(value: number | null | undefined): Figure {
+  if (absent(value)) return none;
+  if (value >= 1024) return { value: formatNumber(value / 1024, 2), unit: "GiB" };
+  return { value: formatShort(value), unit: "MiB" };
+}
+
+/** Bytes in the largest unit that keeps a figure before the point. */
+export function formatBytes(bytes: number | null | undefined): string {
+  if (absent(bytes)) return NONE;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const step = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  return `${formatShort(bytes / 1024 ** step)} ${units[step]}`;
+}
+
+export function formatPercentage(value: number | null | undefined): string {
+  const { value: shown, unit } = percent(value);
+  return unit ? `${shown} ${unit}` : shown;
+}
+
+/** How long a call took, in seconds: 240 µs, 31 ms, 1.24 s, 2 min 5 s. */
+export function duration(seconds: number | null | undefined): Figure {
+  if (absent(seconds)) return none;
+  if (seconds >= 60) return { value: formatSpan(seconds), unit: "" };
+  if (seconds >= 1) return { value: formatShort(seconds), unit: "s" };
+  if (seconds >= 0.001 || seconds === 0) return { value: formatShort(seconds * 1e3), unit: "ms" };
+  return { value: formatShort(seconds * 1e6), unit: "µs" };
+}
+
+export function formatDuration(seconds: number | null | undefined): string {
+  const { value, unit } = duration(seconds);
+  return unit ? `${value} ${unit}` : value;
+}
+
+/** A stretch of time in two steps at most: 4 s, 6 min 18 s, 1 h 12 min, 3 d 4 h. */
+export function formatSpan(seconds: number | null | undefined): string {
+  if (absent(seconds)) return NONE;
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return whole % 60 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
+  const days = Math.floor(hours / 24);
+  return hours % 24 ? `${days} d ${hours % 24} h` : `${days} d`;
+}
+
+/** Age of data: tenths below 10 s, where they can be seen to move. */
+export function formatAge(seconds: number | null | undefined): string {
+  if (absent(seconds)) return "";
+  if (seconds < 10) return `${Math.max(0, seconds).toFixed(1)} s`;
+  return seconds < 60 ? `${Math.floor(seconds)} s` : formatSpan(seconds).replace(/ \d+ s$/, "");
+}
+
+/** Local time of day of a server instant in seconds: 14:26:52. */
+export function formatClock(at: number | null | undefined, withSeconds = true): string {
+  if (absent(at)) return NONE;
+  const date = new Date(at * 1000);
+  const two = (n: number) => String(n).padStart(2, "0");
+  const minutes = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return withSeconds ? `${minutes}:${two(date.getSeconds())}` : minutes;
+}
+
+/** A time of day, with its date when that isn't today. */
+export function formatWhen(at: number | null | undefined, now: number): string {
+  if (absent(at)) return NONE;
+  const date = new Date(at * 1000);
+  if (date.toDateString() === new Date(now * 1000).toDateString()) return formatClock(at);
+  const month = date.toLocaleString("en-US", { month: "short" });
+  return `${date.getDate()} ${month} ${formatClock(at, false)}`;
+}
+
+/** A difference with its sign: +33, −1.2, 0. The minus is a real one, as wide as the plus. */
+export function formatChange(value: number | null | undefined, digits = 0): string {
+  if (absent(value)) return NONE;
+  const text = formatNumber(Math.abs(value), digits);
+  if (Number(text.replaceAll(",", "")) === 0) return "0";
+  return `${value > 0 ? "+" : "−"}${text}`;
+}
+
+/** "1 source", "3 sources". */
+export function count(n: number, noun: string, plural = `${noun}s`): string {
+  return `${formatNumber(n)} ${n === 1 ? noun : plural}`;
+}

@@ -1,0 +1,167 @@
+import { formatNumber, formatShort, NONE } from "../core/format";
+import type { NamePace, Pace } from "../core/pace";
+import type { NameFigures, Names } from "../core/wire";
+import { Status } from "./Icon";
+
+export interface NameRow {
+  readonly name: string;
+  readonly figures: NameFigures;
+  /** Part of all self time since start, 0 to 1. */
+  readonly share: number;
+  readonly pace: NamePace | undefined;
+}
+
+export type Column = "name" | "count" | "rate" | "p50" | "p95" | "p99" | "max" | "share" | "errors" | "pace";
+
+/** One row per name, with what the columns need. */
+export function nameRows(names: Names | undefined, compared: Pace | undefined): NameRow[] {
+  const all = Object.entries(names ?? {});
+  const self = all.reduce((total, [, figures]) => total + (figures.self_s ?? 0), 0);
+  const paces = new Map(compared?.names.map((entry) => [entry.name, entry]));
+  return all.map(([name, figures]) => ({
+    name,
+    figures,
+    share: self > 0 ? (figures.self_s ?? 0) / self : 0,
+    pace: paces.get(name),
+  }));
+}
+
+const orders: Record<Column, (row: NameRow) => number | string> = {
+  name: (row) => row.name.toLowerCase(),
+  count: (row) => row.figures.count ?? -1,
+  rate: (row) => row.figures.rate ?? -1,
+  p50: (row) => row.figures.p50 ?? -1,
+  p95: (row) => row.figures.p95 ?? -1,
+  p99: (row) => row.figures.p99 ?? -1,
+  max: (row) => row.figures.max ?? -1,
+  share: (row) => row.share,
+  errors: (row) => row.figures.errors ?? -1,
+  pace: (row) => row.pace?.ratio ?? -1,
+};
+
+export function sorted(rows: readonly NameRow[], column: Column, down: boolean): NameRow[] {
+  const order = orders[column];
+  const sign = down ? -1 : 1;
+  return [...rows].sort((a, b) => {
+    const [x, y] = [order(a), order(b)];
+    return x < y ? -sign : x > y ? sign : a.name.localeCompare(b.name);
+  });
+}
+
+interface Head {
+  readonly column: Column;
+  readonly label: string;
+  readonly title: string;
+  /** Left out where there is little width. */
+  readonly extra?: boolean;
+  readonly text?: boolean;
+}
+
+const HEADS: readonly Head[] = [
+  { column: "name", label: "Action", title: "Name", text: true },
+  { column: "count", label: "Calls", title: "Calls since start", extra: true },
+  { column: "rate", label: "per min", title: "Calls in the last 60 s", extra: true },
+  { column: "p50", label: "p50", title: "Half of the calls were faster, ms", extra: true },
+  { column: "p95", label: "p95", title: "95 % of the calls were faster, ms" },
+  { column: "p99", label: "p99", title: "99 % of the calls were faster, ms", extra: true },
+  { column: "max", label: "max", title: "Slowest call, ms", extra: true },
+  { column: "share", label: "Self time, share", title: "Time in it and in nothing below it, of all", extra: true, text: true },
+  { column: "errors", label: "Errors", title: "Calls that failed" },
+  { column: "pace", label: "Mean vs before", title: "Mean of the last 60 s against all calls before" },
+];
+
+interface Props {
+  rows: readonly NameRow[];
+  sort: Column;
+  down: boolean;
+  /** Without it the heads say how it is sorted and nothing more. */
+  onSort?: (column: Column) => void;
+}
+
+/** Names with their exact figures; durations in ms. */
+export function NamesTable({ rows, sort, down, onSort }: Props) {
+  return (
+    <table className="tb names">
+      <thead>
+        <tr>
+          {HEADS.map((head) => (
+            <th
+              key={head.column}
+              scope="col"
+              className={`${head.text ? "" : "num"} ${head.extra ? "hm" : ""} c-${head.column}`}
+              title={head.title}
+              aria-sort={head.column !== sort ? undefined : down ? "descending" : "ascending"}
+            >
+              {onSort ? (
+                <button onClick={() => onSort(head.column)}>{mark(head, sort, down)}</button>
+              ) : (
+                mark(head, sort, down)
+              )}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <NameLine key={row.name} row={row} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function mark(head: Head, sort: Column, down: boolean): string {
+  return head.column === sort ? `${head.label} ${down ? "↓" : "↑"}` : head.label;
+}
+
+function NameLine({ row }: { row: NameRow }) {
+  const { figures } = row;
+  return (
+    <tr data-testid="action-row" data-name={row.name}>
+      <td className="name" title={figures.services?.join(", ")}>
+        {row.name}
+      </td>
+      <td className="num hm">{formatNumber(figures.count)}</td>
+      <td className="num hm">{formatNumber(figures.rate)}</td>
+      <td className="num hm">{ms(figures.p50)}</td>
+      <td className="num v1">{ms(figures.p95)}</td>
+      <td className="num hm">{ms(figures.p99)}</td>
+      <td className="num hm">{ms(figures.max)}</td>
+      <td className="hm c-share">
+        <Share part={row.share} />
+      </td>
+      <td className={figures.errors ? "num crit" : "num"}>{formatNumber(figures.errors)}</td>
+      <td className="num">
+        <PaceCell pace={row.pace} />
+      </td>
+    </tr>
+  );
+}
+
+export function Share({ part }: { part: number }) {
+  return (
+    <span className="share">
+      <span className="bar">
+        <i style={{ width: `${(part * 100).toFixed(1)}%` }} />
+      </span>
+      <span>{part > 0 && part < 0.01 ? "< 1 %" : `${Math.round(part * 100)} %`}</span>
+    </span>
+  );
+}
+
+function PaceCell({ pace }: { pace: NamePace | undefined }) {
+  if (pace?.ratio === undefined) return <span className="dim" title="No calls in the last 60 s, or none before">{NONE}</span>;
+  const difference = Math.round((pace.ratio - 1) * 100);
+  const text = difference === 0 ? "0 %" : `${difference > 0 ? "+" : "−"}${formatNumber(Math.abs(difference))} %`;
+  if (pace.ratio < 1.25 || pace.calls < 5) return <span>{text}</span>;
+  return (
+    <span className="st-t warn">
+      <Status shape="warn" />
+      {text}
+    </span>
+  );
+}
+
+function ms(seconds: number | undefined): string {
+  return seconds === undefined ? NONE : formatShort(seconds * 1000);
+}

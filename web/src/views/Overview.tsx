@@ -1,0 +1,145 @@
+import { Tracks } from "../charts/Tracks";
+import { TRACKS } from "../charts/trackSpecs";
+import { formatDuration, formatNumber, formatSpan } from "../core/format";
+import { pace } from "../core/pace";
+import type { RunningAction } from "../core/wire";
+import { useLive, usePaused, useServerNow, useShown, useShownNow } from "../react/live";
+import { useStale } from "../react/stale";
+import { Answers } from "./Answers";
+import { Cards } from "./Cards";
+import { Status } from "./Icon";
+import { NamesTable, nameRows, sorted } from "./NamesTable";
+import { PageLink } from "./PageLink";
+import { SourceList } from "./SourceList";
+
+export function Overview() {
+  const stale = useStale();
+  return (
+    <div data-testid="overview">
+      <h1 className="sr">Overview</h1>
+      <Answers />
+      <Cards stale={stale} />
+      <div className="mid">
+        <section className="sec tracks">
+          <div className="sec-h">
+            <StretchTitle />
+            <span className="note">drag to zoom, Space to pause</span>
+            <Now />
+          </div>
+          <Tracks specs={TRACKS} />
+        </section>
+        <div className="side">
+          <Current />
+          <SourceList />
+        </div>
+      </div>
+      <Slowest />
+    </div>
+  );
+}
+
+function StretchTitle() {
+  const { range } = usePaused();
+  if (range.kind === "live") return <h2>Last 60 s</h2>;
+  return <h2>{formatSpan(Math.round(range.to - range.from))} in view</h2>;
+}
+
+/** What the program does at this moment: the action that has been running longest. */
+function Now() {
+  const actions = useShown("actions");
+  const now = useClock();
+  const name = actions?.current_action;
+  const since = Object.values(actions?.current ?? {})
+    .filter((one) => one.name === name)
+    .reduce((first, one) => Math.min(first, one.since_at), Infinity);
+  return (
+    <span className="end now" data-testid="current-action">
+      Now: {name === undefined ? "no action runs" : <code>{name}</code>}
+      {name !== undefined && Number.isFinite(since) && `, ${runningFor(now - since)}`}
+    </span>
+  );
+}
+
+/** Ten times a second while it moves, as running actions get older. */
+function useClock(): number {
+  const { frozen } = usePaused();
+  const now = useServerNow(100);
+  return frozen ? frozen.at : now;
+}
+
+const LISTED = 6;
+
+function Current() {
+  const current = useShown("actions")?.current ?? {};
+  const now = useClock();
+  const all = Object.entries(current).sort(([, a], [, b]) => a.since_at - b.since_at);
+  return (
+    <section className="sec">
+      <div className="sec-h">
+        <h2>Running now</h2>
+        <span className="note">longest first</span>
+        <span className="end">{all.length ? formatNumber(all.length) : ""}</span>
+      </div>
+      {all.length === 0 ? (
+        <p className="quiet">
+          <Status shape="idle" />
+          No action runs at this moment
+        </p>
+      ) : (
+        <ul className="running" data-testid="current-list">
+          {all.slice(0, LISTED).map(([id, action]) => (
+            <RunningItem key={id} action={action} now={now} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function RunningItem({ action, now }: { action: RunningAction; now: number }) {
+  return (
+    <li>
+      <Status shape="live" />
+      <b>{action.name}</b>
+      <span className="d">{action.service}</span>
+      <span className="z">{runningFor(now - action.since_at)}</span>
+    </li>
+  );
+}
+
+const SLOWEST = 10;
+
+/** Not below 0, though clocks differ a little; tenths while it is young. */
+function runningFor(seconds: number): string {
+  const age = Math.max(0, seconds);
+  return age < 10 ? `${age.toFixed(2)} s` : age < 60 ? `${age.toFixed(1)} s` : formatDuration(age);
+}
+
+function Slowest() {
+  const live = useLive();
+  const { frozen } = usePaused();
+  useShownNow();
+  const actions = useShown("actions");
+  const compared = pace(frozen ? frozen.namesSeen : live.namesSeen);
+  const rows = sorted(nameRows(actions?.names, compared), "p95", true).slice(0, SLOWEST);
+  const total = actions?.names_total ?? Object.keys(actions?.names ?? {}).length;
+  return (
+    <section className="sec" data-testid="slowest">
+      <div className="sec-h">
+        <h2>Slowest actions</h2>
+        <span className="note">since start, exact from every call; durations in ms</span>
+        <PageLink className="end link" to="/actions">
+          All {formatNumber(total)}
+        </PageLink>
+      </div>
+      {rows.length ? (
+        <NamesTable rows={rows} sort="p95" down />
+      ) : (
+        <p className="quiet">
+          <Status shape="idle" />
+          No action has ended yet. Put <code>@tacho.action</code> on a function and each call is timed.
+        </p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,12 @@
+import type { ReactNode } from "react";
+import { Link, useSearchParams } from "react-router";
+
+/** A link to another page that keeps project and stretch. */
+export function PageLink({ to, className, children }: { to: string; className?: string; children: ReactNode }) {
+  const [params] = useSearchParams();
+  return (
+    <Link className={className} to={{ pathname: to, search: params.toString() }}>
+      {children}
+    </Link>
+  );
+}

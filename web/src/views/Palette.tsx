@@ -1,0 +1,198 @@
+import { Command } from "cmdk";
+import { useEffect, useState } from "react";
+import { useNavigate, useSearchParams } from "react-router";
+import { formatNumber } from "../core/format";
+import { projectsOf } from "../core/sources";
+import type { Source } from "../core/wire";
+import { useCopyLink } from "../react/copy";
+import { useTopic } from "../react/live";
+import { usePauseToggle } from "../react/pause";
+import { useUi } from "../react/ui";
+import { Dialog } from "./Dialog";
+import { Icon, shapeOf, Status, type IconName } from "./Icon";
+import { PLACES } from "./pages";
+
+const NAMES_LISTED = 200;
+
+/** Finds pages, actions and sources, and does what the keys do. */
+export default function Palette({ only }: { only?: "projects" }) {
+  const open = useUi((ui) => ui.open);
+  const close = () => open(null);
+  const [search, setSearch] = useState("");
+  return (
+    <Dialog label={only ? "Choose a project" : "Search or run a command"} className="palette" onClose={close}>
+      <Command loop label={only ? "Projects" : "Commands"} data-testid="palette">
+        <div className="palette-query">
+          <Icon name="search" />
+          <Command.Input
+            autoFocus
+            value={search}
+            onValueChange={setSearch}
+            placeholder={only ? "Find a project" : "Search or run a command"}
+          />
+        </div>
+        <Command.List>
+          <Command.Empty className="palette-none">Nothing is called “{search}”</Command.Empty>
+          {!only && <Pages done={close} />}
+          {!only && <Commands done={close} />}
+          <Projects done={close} />
+          {!only && search !== "" && <Found done={close} />}
+        </Command.List>
+      </Command>
+    </Dialog>
+  );
+}
+
+interface Done {
+  done: () => void;
+}
+
+function Pages({ done }: Done) {
+  const navigate = useNavigate();
+  const [params] = useSearchParams();
+  return (
+    <Command.Group heading="Go to">
+      {PLACES.map((place) => (
+        <Command.Item
+          key={place.path}
+          value={`page ${place.name}`}
+          keywords={[place.about]}
+          onSelect={() => {
+            done();
+            void navigate({ pathname: place.path, search: params.toString() });
+          }}
+        >
+          <Icon name={place.icon} />
+          <b>{place.name}</b>
+          <span>
+            <kbd>G</kbd> <kbd>{place.key.toUpperCase()}</kbd>
+          </span>
+        </Command.Item>
+      ))}
+    </Command.Group>
+  );
+}
+
+function Commands({ done }: Done) {
+  const toggle = usePauseToggle();
+  const copyLink = useCopyLink();
+  const switchTheme = useUi((ui) => ui.switchTheme);
+  const open = useUi((ui) => ui.open);
+  const paused = new URLSearchParams(location.search).has("to");
+  const commands: [string, IconName, string, () => void][] = [
+    [paused ? "Go on, live" : "Pause the view", paused ? "play" : "pause", "Space", toggle],
+    ["Copy a link to this stretch", "link", "Y", copyLink],
+    ["Switch the theme", "theme", "T", switchTheme],
+  ];
+  return (
+    <Command.Group heading="Do">
+      {commands.map(([name, icon, key, run]) => (
+        <Command.Item
+          key={name}
+          onSelect={() => {
+            done();
+            run();
+          }}
+        >
+          <Icon name={icon} />
+          <b>{name}</b>
+          <span>
+            <kbd>{key}</kbd>
+          </span>
+        </Command.Item>
+      ))}
+      <Command.Item onSelect={() => open("keys")}>
+        <Icon name="keys" />
+        <b>Show the keys</b>
+        <span>
+          <kbd>?</kbd>
+        </span>
+      </Command.Item>
+    </Command.Group>
+  );
+}
+
+/** All projects, also those that the page doesn't show now: asked of the server. */
+function Projects({ done }: Done) {
+  const [params, setParams] = useSearchParams();
+  const here = useTopic("sources");
+  const [asked, setAsked] = useState<readonly Source[]>([]);
+  useEffect(() => {
+    const stop = new AbortController();
+    fetch("/api/sources", { signal: stop.signal })
+      .then((response) => (response.ok ? response.json() : { items: [] }))
+      .then((body: { items?: Source[] }) => setAsked(body.items ?? []))
+      .catch(() => undefined);
+    return () => stop.abort();
+  }, []);
+  const projects = projectsOf([...asked, ...Object.values(here?.sources ?? {})]);
+  const choose = (project: string | null) => {
+    done();
+    setParams((old) => {
+      const next = new URLSearchParams(old);
+      if (project === null) next.delete("project");
+      else next.set("project", project);
+      return next;
+    });
+  };
+  const chosen = params.get("project");
+  return (
+    <Command.Group heading="Projects">
+      <Command.Item value="project all projects" onSelect={() => choose(null)}>
+        <Status shape={chosen === null ? "good" : "idle"} />
+        <b>All projects</b>
+        <span>{chosen === null ? "shown" : ""}</span>
+      </Command.Item>
+      {[...projects].map(([project, services]) => (
+        <Command.Item key={project} value={`project ${project}`} onSelect={() => choose(project)}>
+          <Status shape={chosen === project ? "good" : "idle"} />
+          <b>{project}</b>
+          <span>{[...services].join(", ")}</span>
+        </Command.Item>
+      ))}
+    </Command.Group>
+  );
+}
+
+/** Actions, events and sources by name; only once somebody types. */
+function Found({ done }: Done) {
+  const navigate = useNavigate();
+  const [params] = useSearchParams();
+  const actions = useTopic("actions");
+  const sources = useTopic("sources");
+  const go = (pathname: string, q: string) => {
+    done();
+    const next = new URLSearchParams(params);
+    next.set("q", q);
+    void navigate({ pathname, search: next.toString() });
+  };
+  const names = Object.entries(actions?.names ?? {}).slice(0, NAMES_LISTED);
+  return (
+    <>
+      <Command.Group heading="Actions">
+        {names.map(([name, figures]) => (
+          <Command.Item key={name} value={`action ${name}`} onSelect={() => go("/actions", name)}>
+            <Icon name="actions" />
+            <b>{name}</b>
+            <span>{formatNumber(figures.count)} calls</span>
+          </Command.Item>
+        ))}
+      </Command.Group>
+      <Command.Group heading="Sources">
+        {Object.values(sources?.sources ?? {}).map((source) => (
+          <Command.Item
+            key={source.id}
+            value={`source ${source.service ?? ""} ${source.pid ?? ""} ${source.id}`}
+            onSelect={() => go("/sources", source.service ?? source.id)}
+          >
+            <Status shape={shapeOf(source.state)} />
+            <b>{source.service ?? source.id}</b>
+            <span>
+              {source.host} · {source.pid} · {source.state}
+            </span>
+          </Command.Item>
+        ))}
+      </Command.Group>
+    </>
+  );
+}

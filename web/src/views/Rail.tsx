@@ -1,0 +1,66 @@
+import { NavLink, useLocation, useSearchParams } from "react-router";
+import { formatNumber, formatShort, NONE } from "../core/format";
+import { useTopic } from "../react/live";
+import { useUi } from "../react/ui";
+import { Icon } from "./Icon";
+import { PLACES } from "./pages";
+
+export function Rail() {
+  const [params] = useSearchParams();
+  const open = useUi((ui) => ui.open);
+  const sources = useTopic("sources");
+  const { pathname } = useLocation();
+  const far = PLACES.some((place) => place.path === pathname && !place.near);
+  return (
+    <nav className="rail" aria-label="Pages">
+      <div>
+        {PLACES.map((place) => (
+          <NavLink
+            key={place.path}
+            to={{ pathname: place.path, search: params.toString() }}
+            end={place.path === "/"}
+            className={place.near ? "near" : "far"}
+            title={place.name}
+          >
+            <Icon name={place.icon} />
+            <span>{place.name}</span>
+            {place.path === "/sources" && sources?.total ? (
+              <span className="n" aria-label={`${sources.live ?? 0} of ${sources.total} live`}>
+                {sources.live ?? 0}/{sources.total}
+              </span>
+            ) : null}
+          </NavLink>
+        ))}
+        <button
+          className="rail-more"
+          aria-haspopup="dialog"
+          aria-current={far ? "page" : undefined}
+          onClick={() => open("more")}
+        >
+          <Icon name="more" />
+          <span>More</span>
+        </button>
+        <OwnCost />
+      </div>
+    </nav>
+  );
+}
+
+/** What recording costs, and what it lost: always in sight. */
+function OwnCost() {
+  const own = useTopic("system")?.own_cpu_percent;
+  const sources = useTopic("sources");
+  if (!sources?.total) return null;
+  return (
+    <div className="own">
+      <div title="Share of one core that recording takes, highest of the live sources">
+        <span>Own cost</span>
+        <b data-testid="own-cost">{own === undefined ? NONE : `${formatShort(own)} %`}</b>
+      </div>
+      <div>
+        <span>Frames lost</span>
+        <b>{formatNumber(sources.lost)}</b>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,128 @@
+import { useSearchParams } from "react-router";
+import { formatNumber, formatWhen } from "../core/format";
+import { byInterest, isAlive, lifetime } from "../core/sources";
+import type { Source } from "../core/wire";
+import { useShown, useShownNow } from "../react/live";
+import { shapeOf, Status } from "./Icon";
+import { Figures, PageHead } from "./PageHead";
+import { Lost } from "./SourceList";
+import { Teach } from "./Teach";
+
+/** Every process that reported in the last 24 h, and what became of its frames. */
+export function SourcesPage() {
+  const topic = useShown("sources");
+  const now = useShownNow();
+  const [params, setParams] = useSearchParams();
+  const q = params.get("q") ?? "";
+  if (!topic?.total) return <Teach page="sources" />;
+  const rows = byInterest(topic).filter((source) => matches(source, q.toLowerCase()));
+  return (
+    <>
+      <PageHead title="Sources" note="those alive, and those that ended in the last 24 h" />
+      <Figures
+        items={[
+          ["Live", `${formatNumber(topic.live)} of ${formatNumber(topic.total)}`],
+          ["Frames sent", formatNumber(topic.sent)],
+          ["Received", formatNumber(topic.received)],
+          ["Lost", formatNumber(topic.lost)],
+          ["Late", formatNumber(topic.late)],
+          ["Left out on purpose", formatNumber(topic.sampled)],
+        ]}
+      />
+      <div className="filter">
+        <input
+          type="search"
+          aria-label="Filter by service, project, host or state"
+          placeholder="Filter by service, project, host or state"
+          value={q}
+          onChange={(event) =>
+            setParams(
+              (old) => {
+                const next = new URLSearchParams(old);
+                if (event.target.value) next.set("q", event.target.value);
+                else next.delete("q");
+                return next;
+              },
+              { replace: true },
+            )
+          }
+        />
+        <span className="mut t12">
+          {formatNumber(rows.length)} of {formatNumber(topic.total)}
+        </span>
+      </div>
+      <table className="tb sources">
+        <thead>
+          <tr>
+            <th scope="col">Source</th>
+            <th scope="col">State</th>
+            <th scope="col" className="hm">Host</th>
+            <th scope="col" className="num hm">pid</th>
+            <th scope="col" className="hm">Started</th>
+            <th scope="col" className="hm">Lifetime</th>
+            <th scope="col" className="num hm">Sent</th>
+            <th scope="col" className="num hm">Received</th>
+            <th scope="col" className="num">Lost</th>
+            <th scope="col" className="num hm">Sampled</th>
+            <th scope="col" className="num hm">Late</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((source) => (
+            <Line key={source.id} source={source} now={now} />
+          ))}
+        </tbody>
+      </table>
+      {rows.length === 0 && <p className="quiet">No source matches “{q}”.</p>}
+    </>
+  );
+}
+
+function matches(source: Source, needle: string): boolean {
+  const { id, service, project, host, pid, state } = source;
+  return [id, service, project, host, pid, state].some((field) =>
+    String(field ?? "").toLowerCase().includes(needle),
+  );
+}
+
+function Line({ source, now }: { source: Source; now: number }) {
+  const ended = isAlive(source) ? "" : ` ${formatWhen(source.ended_at ?? source.last_at, now)}`;
+  const losses = Object.entries(source.losses ?? {}).map(([reason, n]) => `${formatNumber(n)} ${reason}`);
+  const details = [
+    source.command?.join(" "),
+    source.git_commit && `commit ${source.git_commit.slice(0, 8)}`,
+    source.python && `Python ${source.python}`,
+    source.sdk && `recorder ${source.sdk}`,
+    ...losses,
+  ].filter(Boolean);
+  return (
+    <tr data-testid="source-row" data-source={source.id} data-state={source.state}>
+      <td className="name">
+        {source.service ?? source.id}
+        {source.project && <span className="dim"> {source.project}</span>}
+        {details.length > 0 && (
+          <small title={details.join(" · ")}>{details.join(" · ")}</small>
+        )}
+      </td>
+      <td>
+        <span className="st-t">
+          <Status shape={shapeOf(source.state)} />
+          {source.state}
+          {ended}
+        </span>
+        {source.reason && <small>{source.reason}</small>}
+      </td>
+      <td className="hm">{source.host}</td>
+      <td className="num hm">{source.pid}</td>
+      <td className="hm">{formatWhen(source.started_at, now)}</td>
+      <td className="hm">{lifetime(source, now)}</td>
+      <td className="num hm">{formatNumber(source.sent)}</td>
+      <td className="num hm">{formatNumber(source.received)}</td>
+      <td className="num">
+        <Lost source={source} />
+      </td>
+      <td className="num hm">{formatNumber(source.sampled)}</td>
+      <td className="num hm">{formatNumber(source.late)}</td>
+    </tr>
+  );
+}
