@@ -101,6 +101,21 @@ def test_a_reader_sees_what_is_written_later(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("made", [False, True], ids=["no file", "an empty file"])
+def test_a_store_that_is_not_made_yet_reads_as_empty(tmp_path: Path, made: bool) -> None:
+    """Another process has the lease and has not come to making the database."""
+    path = tmp_path / "store.db"
+    lease = Lease(f"{path}.lease")
+    if made:
+        path.touch()
+    store = SqliteStore(path, wait_s=0.0)
+    assert not store.leased
+    assert (store.sources(), store.series(), list(store.seconds(0, 9))) == ([], [], [])
+    assert path.exists() == made
+    store.close()
+    lease.release()
+
+
 def test_the_lease_of_a_killed_process_is_free(tmp_path: Path) -> None:
     """The kernel gives it back, and the next one finds everything."""
     path = tmp_path / "store.db"

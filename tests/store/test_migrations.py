@@ -93,3 +93,14 @@ def test_a_new_database_says_whose_it_is(tmp_path: Path) -> None:
     assert query(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert query(path, "PRAGMA user_version") == [(len(STEPS),)]
     assert os.path.getsize(path) > 0
+
+
+def test_a_reader_does_not_migrate_what_another_process_holds(tmp_path: Path) -> None:
+    """An older schema under a running server is refused, with what to do, and stays as it is."""
+    path = tmp_path / "store.db"
+    owner = SqliteStore(path, steps=STEPS[:1])
+    with pytest.raises(StoreError, match="has version 1, this program needs 3; restart the server"):
+        SqliteStore(path, wait_s=0.0, steps=LATER)
+    owner.commit(series=[COUNTER])
+    owner.close()
+    assert query(path, "PRAGMA user_version") == [(1,)]

@@ -56,23 +56,28 @@ def open_owned(path: str, steps: Sequence[str]) -> sqlite3.Connection:
 
 
 def open_shared(path: str, known: int) -> sqlite3.Connection:
-    """The database of another process's, for reading; an empty one where there is none yet."""
+    """The database of another process's, for reading.
+
+    Where that process has not made one yet, an empty one that stays empty.
+    """
     try:
-        if not os.path.exists(path) or not os.path.getsize(path):
-            connection = _connect(":memory:")
-            migrations.upgrade(connection, path)
-            return connection
-        connection = _connect(f"file:{quote(path)}?mode=ro")
-        try:
-            version = migrations.check(connection, path, known)
-            if version < known:
-                raise StoreError(
-                    f"{path}: the store has version {version}, this program needs {known}; "
-                    "restart the server that holds it with this version of tachograph"
-                )
-        except BaseException:
+        if os.path.exists(path):
+            connection = _connect(f"file:{quote(path)}?mode=ro")
+            try:
+                version = migrations.check(connection, path, known)
+                if version == known:
+                    return connection
+                if version:
+                    raise StoreError(
+                        f"{path}: the store has version {version}, this program needs {known}; "
+                        "restart the server that holds it with this version of tachograph"
+                    )
+            except BaseException:
+                connection.close()
+                raise
             connection.close()
-            raise
+        connection = _connect(":memory:")
+        migrations.upgrade(connection, path)
         return connection
     except (OSError, sqlite3.Error) as error:
         raise explained(path, "open the store", error) from error
@@ -101,7 +106,6 @@ def _upgraded(path: str, steps: Sequence[str]) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {16 << 20}")
         migrations.upgrade(connection, path, steps)
-        _look_through(connection)
     except BaseException:
         connection.close()
         raise
