@@ -10,10 +10,13 @@ from typing import Any, TypeVar, overload
 
 from tachograph.errors import ConfigError
 from tachograph.model import Merge
+from tachograph.sdk import lifecycle as _lifecycle
 from tachograph.sdk import recorder as recording
 from tachograph.sdk.instruments import Counter, Gauge
 from tachograph.sdk.spans import Action, Event, Span, Timer, Work, inbox, refuse
 
+#: Imported for what it hooks in; at the top, so that nothing is imported while recording.
+_ = _lifecycle
 Function = TypeVar("Function", bound=Callable[..., Any])
 Labels = Mapping[str, str] | None
 
@@ -32,7 +35,10 @@ def configure(service: str | None = None, project: str | None = None, **options:
         except ConfigError as error:
             recording.log.warning("tachograph: %s", error)
     recording.apply_settings(settings)
-    recording.begin()
+    try:
+        recording.begin()
+    except Exception as error:  # the edge: nothing of ours reaches the host
+        recording.log.warning("tachograph: recording could not begin (%s)", error)
 
 
 def _pairs(labels: Labels) -> tuple[tuple[str, str], ...]:

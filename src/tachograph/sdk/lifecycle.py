@@ -18,9 +18,6 @@ from typing import Any
 from tachograph.sdk import recorder as recording
 from tachograph.sdk.spans import current, error_text
 
-#: Id of the source that this process was forked from.
-parent_id = ""
-
 #: A fork waits so long for the flusher to stand still.
 FORK_WAIT_S = 0.005
 
@@ -99,9 +96,10 @@ def _after_fork() -> None:
 
 
 def _in_child() -> None:
-    global parent_id, _failure
-    recorder = recording.recorder()
-    parent_id = recorder.source.id if recorder is not None else parent_id
+    global _failure
     _failure = ""
     current.set(None)
     recording.forget_parent()
+
+
+recording.before_begin = install

@@ -240,12 +240,20 @@ class Recorder:
             log.warning("tachograph: %s", sentence)
 
 
+def _nothing() -> None:
+    pass
+
+
 def _taken(queue: deque[Item]) -> list[Item]:
     """What was in the queue when asked; what comes meanwhile waits for the next time."""
     pop = queue.popleft
     return [pop() for _ in range(len(queue))]
 
 
+#: Hooks into the ends and forks of the process; `lifecycle` puts itself here.
+before_begin: Callable[[], None] = _nothing
+#: Id of the source that this process was forked from.
+parent_id = ""
 _current: Recorder | None = None
 _settings = Settings()
 _start_lock = threading.Lock()
@@ -273,10 +281,8 @@ def begin() -> Recorder | None:
         return None
     with _start_lock:
         if _current is None or _current.ended:
-            from tachograph.sdk import lifecycle
-
-            _current = Recorder(_settings, lifecycle.parent_id)
-            lifecycle.install()
+            _current = Recorder(_settings, parent_id)
+            before_begin()
         _current.start()
         return _current
 
@@ -322,10 +328,11 @@ def end(state: State = "ended", reason: str = "", timeout_s: float = 1.0) -> Non
 
 def forget_parent() -> None:
     """In a forked child: this process is a new source and owns nothing of its parent's."""
-    global _current, _start_lock
+    global _current, _start_lock, parent_id
     _start_lock = threading.Lock()
     old = _current
     if old is not None:
+        parent_id = old.source.id
         for span in (*old.state.open.values(), *inbox.spans):
             span.done = True
     inbox.clear()

@@ -54,8 +54,6 @@ class DashboardServer:
         service = self._begin()
         try:
             service.run(self._announce)
-        except KeyboardInterrupt:
-            pass
         finally:
             self._service = None
 

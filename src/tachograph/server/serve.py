@@ -115,7 +115,11 @@ class Service:
 
     def run(self, started: Callable[[], None] | None = None) -> None:
         """Serve until a signal or `stop`; blocks."""
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        # Uvicorn raises the signal again when it has shut down; Ctrl-C is a good end here.
+        with (
+            contextlib.suppress(KeyboardInterrupt),
+            asyncio.Runner(loop_factory=_loop_factory()) as runner,
+        ):
             runner.run(self.serve(started))
 
     async def serve(
