@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from tachograph.core.patch import Json, diff
-from tachograph.core.session import BUILT_IN, camel, full_type
+from tachograph.core.session import BUILT_IN, SHARED, camel, full_type
 from tachograph.core.topic import Topic
 
 _encode = msgspec.json.Encoder().encode
@@ -39,7 +39,7 @@ def delta(topic: str, position: str, patch: Json) -> bytes:
 
 def full(topic: str, value: Json, now: float) -> bytes:
     """A topic's whole value for scripts: see `format=full` in docs/design/topics.md."""
-    data = camel(value, topic in BUILT_IN)
+    data = camel(value, topic in BUILT_IN and topic not in SHARED)
     return _encode({"type": full_type(topic), "data": data, "timestamp": now})
 
 
@@ -76,6 +76,10 @@ class Channel:
         """What a member that comes back from `position` has missed; None: give it `whole`."""
         changes = self.topic.since(position)
         if changes is None or self.key.full:
+            return None
+        if len(changes) < self.topic.seq - self._seq:
+            # It was at a faster channel. Our next delta begins before it, so what changed
+            # there and went back since would stay with it for ever.
             return None
         return [
             delta(self.key.topic, f"{self.topic.epoch}:{change.seq}", change.delta)

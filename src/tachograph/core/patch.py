@@ -11,6 +11,30 @@ from typing import Any
 
 Json = dict[str, Any]
 
+#: Objects and arrays inside of each other; far below what recursion allows.
+MAX_DEPTH = 64
+
+
+def carried(value: Any, depth: int = 0) -> bool:
+    """Whether JSON, msgpack and a patch all carry the value as it is.
+
+    Not: NaN and infinities (JSON makes null of them, which deletes), integers beyond 64 bits,
+    keys that are no text, other types than JSON's, and what is nested deeper than MAX_DEPTH.
+    """
+    if depth > MAX_DEPTH:
+        return False
+    if value is None or isinstance(value, str | bool):
+        return True
+    if isinstance(value, int):
+        return -(1 << 63) <= value < 1 << 64
+    if isinstance(value, float):
+        return value - value == 0
+    if isinstance(value, list):
+        return all(carried(inner, depth + 1) for inner in value)
+    return isinstance(value, dict) and all(
+        isinstance(key, str) and carried(inner, depth + 1) for key, inner in value.items()
+    )
+
 
 def normal(value: Any) -> Any:
     """The value without null members of objects, at any depth (arrays keep theirs)."""
@@ -33,9 +57,22 @@ def diff(old: Json, new: Json) -> Json:
             inner = diff(before, value)
             if inner:
                 patch[key] = inner
-        elif before != value or type(before) is not type(value):
+        elif not _same(before, value):
             patch[key] = value
     return patch
+
+
+def _same(before: Any, value: Any) -> bool:
+    """Equal as JSON: to Python 1, 1.0 and True are one, also inside of arrays."""
+    if before is value:
+        return True
+    if type(before) is not type(value) or before != value:
+        return False
+    if isinstance(value, list):
+        return all(map(_same, before, value))
+    if isinstance(value, dict):
+        return all(_same(before[key], inner) for key, inner in value.items())
+    return True
 
 
 def apply(value: Json, patch: Json) -> Json:

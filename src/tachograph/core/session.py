@@ -16,6 +16,8 @@ DEFAULT_TOPICS = ("agents", "tasks", "providers", "metrics")
 BUILT_IN = (
     "system actions events performance agents tasks providers metrics quality alerts sources"
 ).split()
+#: Built-in topics that users may add keys to; the other ones are ours alone.
+SHARED = ("agents", "tasks", "providers")
 MAX_TOPICS = 64
 MAX_TOPIC_LENGTH = 200
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -66,11 +68,11 @@ def parse(text: str | bytes) -> Request:
         return Refused("too_large", f"{len(text)} bytes", f"{MAX_MESSAGE_BYTES} bytes")
     try:
         message = msgspec.json.decode(text)
+        if isinstance(message, dict):
+            return _request(message, message.get("type", message.get("action")))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Refused("bad_message", _shown(text), "a JSON object with a type")
-    if not isinstance(message, dict):
-        return Refused("bad_message", _shown(text), "a JSON object with a type")
-    return _request(message, message.get("type", message.get("action")))
+        pass
+    return Refused("bad_message", _shown(text), "a JSON object with a type")
 
 
 def _request(message: dict[str, Any], kind: Any) -> Request:
@@ -117,9 +119,10 @@ def parse_since(text: str | None) -> dict[str, str]:
     """Positions by topic from `topic:epoch:seq,...`; what is none is left out."""
     positions: dict[str, str] = {}
     for part in (text or "").split(",")[:MAX_TOPICS]:
-        topic, _, position = part.partition(":")
-        if topic and position:
-            positions[topic] = position
+        # From the right: a topic's name may hold colons.
+        topic, *position = part.rsplit(":", 2)
+        if topic and len(position) == 2 and all(position):
+            positions[topic] = ":".join(position)
     return positions
 
 
@@ -130,7 +133,8 @@ def camel_case(name: str) -> str:
 
 
 def camel(value: dict[str, Any], built_in: bool) -> dict[str, Any]:
-    """Built-in keys in camelCase, for `format=full`; users' keys and names stay as they are."""
+    """Built-in keys in camelCase, for `format=full`; users' names stay as they are, and so do
+    all keys of a topic that is not `built_in`."""
     if not built_in:
         return value
     return {camel_case(key): _camel_inner(key, inner) for key, inner in value.items()}
