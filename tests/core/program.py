@@ -40,7 +40,9 @@ class Program:
         self.sums = Accumulator(self.source)
         self.seq = 0
 
-    def do(self, *seconds: float, name: str = "click", kind: str = "action", error: str = "") -> None:
+    def do(
+        self, *seconds: float, name: str = "click", kind: str = "action", error: str = ""
+    ) -> None:
         """Actions (or events, or `""` for a timer's observations) that took so long."""
         self.sums.add_timings([((kind, name, ()), one, error) for one in seconds])
 

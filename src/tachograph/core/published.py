@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tachograph.core.patch import Json
+from tachograph.core.patch import Json, carried
+from tachograph.core.session import BUILT_IN, SHARED
 
 #: Topics of users that are kept; a further one is refused.
 MAX_TOPICS = 1_000
+
+
+def reserved(topic: str) -> bool:
+    """Whether nobody may publish to it, because its values are ours alone."""
+    return (topic in BUILT_IN and topic not in SHARED) or topic.startswith("project/")
 
 
 class Published:
@@ -19,7 +25,14 @@ class Published:
         self.refused = 0
 
     def merge(self, topic: str, project: str, value: Json) -> bool:
-        """Lay `value` over the topic; "" is no project, which every project sees."""
+        """Lay `value` over the topic; "" is no project, which every project sees.
+
+        False, and counted, for a reserved topic, a value that can't be carried, one topic too
+        many.
+        """
+        if reserved(topic) or not carried(value):
+            self.refused += 1
+            return False
         keys = self._topics.get(topic)
         if keys is None:
             if len(self._topics) >= MAX_TOPICS:

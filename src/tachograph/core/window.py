@@ -80,6 +80,6 @@ class Window:
     def merge(self, other: Window) -> None:
         """Add another window of the same slots."""
         for number, slot in other._slots.items():
-            self.add(
-                number * self._slot_s, slot.count, slot.errors, slot.sum_s, slot.buckets
-            )
+            # The slot's middle: its beginning may be rounded into the slot before.
+            middle = (number + 0.5) * self._slot_s
+            self.add(middle, slot.count, slot.errors, slot.sum_s, slot.buckets)

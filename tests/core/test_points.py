@@ -1,0 +1,71 @@
+"""Points of a chart: each is sent once, and leaves after a minute."""
+
+from __future__ import annotations
+
+import pytest
+
+from tachograph.core.patch import diff
+from tachograph.core.points import Points
+
+NOON = 1_800_014_400.0
+
+
+def test_a_delta_appends() -> None:
+    """The delta from tick to tick holds the new point, and deletes the one that left."""
+    points = Points(("a", "b"))
+    points.add(NOON, [1.0, None])
+    before = points.value()
+    points.add(NOON + 1, [2.0, 3.0])
+    assert diff(before, points.value()) == {"points": {"1800014401000": [2.0, 3.0]}}
+    before = points.value()
+    points.add(NOON + 60, [4.0, 5.0])
+    assert diff(before, points.value()) == {
+        "points": {"1800014400000": None, "1800014460000": [4.0, 5.0]}
+    }
+
+
+def test_a_value_that_was_handed_out_stays() -> None:
+    """What a topic holds doesn't change under it."""
+    points = Points(("a",))
+    points.add(NOON, [1.0])
+    value = points.value()
+    points.add(NOON + 1, [2.0])
+    assert value == {"columns": ["a"], "points": {"1800014400000": [1.0]}}
+
+
+@pytest.mark.parametrize("ticks", [1, 59, 60, 61, 130])
+@pytest.mark.parametrize("interval_s", [0.5, 1.0, 2.0])
+def test_window(interval_s: float, ticks: int) -> None:
+    """Any number of ticks leaves the points of the last 60 s, in order."""
+    points = Points(("a",))
+    for n in range(ticks):
+        points.add(NOON + n * interval_s, [float(n)])
+    kept = points.value()["points"]
+    expected = min(ticks, round(60 / interval_s))
+    assert [row[0] for row in kept.values()] == [float(n) for n in range(ticks)][-expected:]
+    assert list(kept) == sorted(kept)
+
+
+def test_the_same_instant_again() -> None:
+    """A tick that fires twice replaces its point."""
+    points = Points(("a",))
+    points.add(NOON, [1.0])
+    points.add(NOON, [2.0])
+    assert points.value()["points"] == {"1800014400000": [2.0]}
+
+
+def test_the_clock_goes_back() -> None:
+    """After the wall clock was set back the window goes on from there: what is dated later
+    would stand at the wrong end of the chart."""
+    points = Points(("a",))
+    for n in range(3):
+        points.add(NOON + n, [float(n)])
+    points.add(NOON - 3600, [9.0])
+    assert list(points.value()["points"]) == [str(round((NOON - 3600) * 1000))]
+
+
+def test_rounding() -> None:
+    """Figures are cut to what a chart can show."""
+    points = Points(("a", "b"))
+    points.add(NOON, [1 / 3, None])
+    assert points.value()["points"]["1800014400000"] == [0.3333, None]
