@@ -7,11 +7,13 @@ import resource
 import shlex
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -310,3 +312,20 @@ def test_a_path_that_can_be_no_store_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="can't make the lease file"):
         SqliteStore(tmp_path / "file" / "store.db")
+
+
+def test_a_damaged_second_does_not_stop_the_others(tmp_path: Path) -> None:
+    """One row of rubbish: it reads as empty and is counted, later commits to it go through."""
+    path = tmp_path / "store.db"
+    key = SeriesKey("p", "s", "items")
+    series = [Series(key, "counter")]
+    seconds = [Second(at_s, [(key, Sample(1.0, 1))]) for at_s in (10, 11)]
+    with closing(SqliteStore(path)) as store:
+        store.commit(series=series, seconds=seconds)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE head SET data = x'ff00ff' WHERE at_s = 10")
+        connection.commit()
+    with closing(SqliteStore(path)) as store:
+        store.commit(seconds=seconds)
+        assert store.damaged_rows == 1
+        assert [sum(s.value for _, s in second.samples) for second in store.seconds(0, 100)] == [1, 2]

@@ -68,10 +68,12 @@ def fill(live: Live, seconds: Iterable[Second], series: Iterable[Series], since_
     known = {one.key: one for one in series}
     rows = list(seconds)
     for project, scope in live.scopes():
-        replay = _Replay(known)
+        replay, sampled_at = _Replay(known), 0
         for second in rows:
-            sampled = replay.take(second, project)
-            if second.at_s < since_s or not sampled:
+            if replay.take(second, project):
+                sampled_at = second.at_s
+            # Samples a second apart may leave out a second between them.
+            if second.at_s < since_s or second.at_s > sampled_at + 1:
                 continue
             scope.system.add(float(second.at_s), replay.system())
             for span, points in scope.kinds.items():

@@ -99,8 +99,10 @@ class Follower:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(self.interval_s - time.time() % self.interval_s)
-            now = time.time()
+            # Points stand at whole intervals; a timer may ring a little early.
+            at = (time.time() // self.interval_s + 1) * self.interval_s
+            await asyncio.sleep(max(0.0, at - time.time()))
+            now = max(at, time.time())
             self.live.tick(now - now % self.interval_s)
             self.hub.tick(now)
             self.hub.remind(now, self.interval_s)

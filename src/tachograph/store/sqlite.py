@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
@@ -22,6 +23,7 @@ _PAGE_ROWS = 64
 #: What the making of a row raises for values that can't be stored.
 _UNFIT = (TypeError, ValueError, OverflowError)
 
+log = logging.getLogger("tachograph.store")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 _labels = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
@@ -45,6 +47,8 @@ class SqliteStore:
         steps: Sequence[str] = migrations.STEPS,
     ) -> None:
         self.path = os.path.abspath(path)
+        #: Rows that could not be read; each is a second without figures.
+        self.damaged_rows = 0
         self._lock = threading.RLock()
         self._ids: dict[SeriesKey, int] = {}
         self._series: dict[int, Series] = {}
@@ -106,7 +110,7 @@ class SqliteStore:
                 self._know_series()
                 series = self._series
             for at_s, data in rows:
-                samples = codec.decode(data)
+                samples = self._decoded(at_s, data)
                 yield Second(at_s, [(series[number].key, sample) for number, sample in samples])
             if len(rows) < _PAGE_ROWS:
                 return
@@ -164,10 +168,18 @@ class SqliteStore:
             [(at_s, codec.encode(row)) for at_s, row in rows.items()],
         )
 
-    @staticmethod
-    def _stored(connection: sqlite3.Connection, at_s: int) -> dict[int, Sample]:
+    def _stored(self, connection: sqlite3.Connection, at_s: int) -> dict[int, Sample]:
         rows = connection.execute("SELECT data FROM head WHERE at_s = ?", (at_s,)).fetchall()
-        return dict(codec.decode(rows[0][0])) if rows else {}
+        return dict(self._decoded(at_s, rows[0][0])) if rows else {}
+
+    def _decoded(self, at_s: int, data: bytes) -> list[tuple[int, Sample]]:
+        """A row's samples. A damaged one must not stop all that follow: it is empty, and counted."""
+        try:
+            return codec.decode(data)
+        except StoreError as error:
+            self.damaged_rows += 1
+            log.warning("tachograph: %s: second %d is damaged (%s)", self.path, at_s, error)
+            return []
 
     def _add(self, row: dict[int, Sample], second: Second) -> None:
         for key, sample in second.samples:
