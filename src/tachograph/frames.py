@@ -35,6 +35,7 @@ MAX_PAYLOAD_BYTES = 4 << 20
 
 _FIELDS = struct.Struct("<4sBBHIQI")
 _CRC = struct.Struct("<I")
+_HEADER = struct.Struct("<4sBBHIQII")
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Frame)
 
@@ -102,13 +103,12 @@ def wrap(payload: bytes, seq: int, flags: int) -> bytes:
 
 def read_header(data: bytes | bytearray | memoryview, at: int = 0) -> Header | None:
     """The header at `at`, or None where no header with a good checksum stands."""
-    if len(data) - at < HEADER_BYTES or bytes(data[at : at + 4]) != MAGIC:
+    if len(data) - at < HEADER_BYTES:
         return None
-    fields = bytes(data[at : at + HEADER_BYTES - 4])
-    if zlib.crc32(fields) != _CRC.unpack_from(data, at + HEADER_BYTES - 4)[0]:
+    magic, version, flags, _, length, seq, crc, own = _HEADER.unpack_from(data, at)
+    if magic != MAGIC or length > MAX_PAYLOAD_BYTES:
         return None
-    _, version, flags, _, length, seq, crc = _FIELDS.unpack(fields)
-    if length > MAX_PAYLOAD_BYTES:
+    if zlib.crc32(data[at : at + _FIELDS.size]) != own:
         return None
     return Header(version, flags, length, seq, crc)
 
@@ -127,11 +127,11 @@ def scan(data: bytes, *, final: bool = False) -> Scan:
         if header is None:
             if not final and _may_begin_header(data, at):
                 break
-        elif at + header.end <= len(data):
-            payload = data[at + HEADER_BYTES : at + header.end]
+        elif (end := at + header.end) <= len(data):
+            payload = data[at + HEADER_BYTES : end]
             if zlib.crc32(payload) == header.crc:
                 frames.append(Encoded(header.seq, header.flags, header.version, payload))
-                at += header.end
+                at = end
                 continue
         elif not final:
             break

@@ -124,6 +124,24 @@ signal.pause()
         assert not journal.alive("a")
 
 
+def test_a_child_believes_no_hold_of_its_parent(tmp_path: Path) -> None:
+    """What the parent holds the child doesn't: it asks the kernel, and sees the parent's death."""
+    code = """
+from tachograph.journal.life import Hold, held
+hold = Hold(str(root / "lock"))
+if os.fork():
+    signal.pause()
+say(held(str(root / "lock")))
+wait()
+say(held(str(root / "lock")))
+"""
+    with running(code, tmp_path) as program:
+        assert program.line() == "True"
+        program.kill()
+        program.go_on()
+        assert program.line() == "False"
+
+
 def test_a_hold_knows_its_place(tmp_path: Path) -> None:
     """`stands_at` is false as soon as the file is another one, or none."""
     path = str(tmp_path / "lock")
