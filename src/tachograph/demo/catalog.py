@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import tachograph as tacho
-from tachograph.demo.crew import PROJECT, Answer, Crew, CrewLost, Stopped
+from tachograph.demo.crew import LOST, PROJECT, Answer, Crew, CrewLost, Stopped
 from tachograph.demo.files import Content, Facts, find_duplicates, walk
 
 #: Parsing takes most of the time, so it gets two of the three.
@@ -126,7 +126,7 @@ class Catalog:
             depth.set(self.crew.at_work + len(answers))
             answer = answers.popleft()
             with tacho.event(f"file {answer.step} done") as message:
-                if answer.error == "WorkerLost":
+                if answer.error == LOST:
                     message.fail(answer.error)
                 self._take(now, answer)
         depth.set(self.crew.at_work)
@@ -164,7 +164,8 @@ class Catalog:
 def summary(now: Pass, changes: str) -> str:
     """One line about a pass."""
     return (
-        f"pass {now.number}: {now.found:,} files, {now.size_bytes / 2**20:,.1f} MiB in {now.took_s:.1f} s; "
+        f"pass {now.number}: {now.found:,} files, {now.size_bytes / 2**20:,.1f} MiB "
+        f"in {now.took_s:.1f} s; "
         f"{now.functions:,} functions in {now.kinds['python']:,} Python files, "
         f"{now.duplicates:,} duplicates, {now.failures.total():,} failed; {changes}"
     )

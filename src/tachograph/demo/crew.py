@@ -22,6 +22,8 @@ STEPS: dict[str, Callable[[str], Any]] = {"hash": files.hash_file, "parse": file
 WINDOW = 8
 #: Workers that may die one after the other without having done anything.
 PATIENCE = 5
+#: The error of a file whose worker died.
+LOST = "WorkerLost"
 
 # Under fork a worker inherits our ends of the other pipes, and must not hold them open.
 _our_ends: list[Connection[str, Answer]] = []
@@ -80,28 +82,33 @@ class Worker:
         theirs.close()
 
     def send(self, path: str) -> None:
-        """Hand over a file. A dead worker's is answered as lost."""
+        """Hand over a file."""
         self.at_work.append(path)
         try:
             self.connection.send(path)
         except ConnectionError:
-            pass  # the same end is seen by `receive`
+            pass  # `receive` sees the same end
 
     def receive(self) -> Iterator[Answer]:
         """What it has answered. Raises EOFError when it is gone."""
         while self.connection.poll():
             try:
                 answer = self.connection.recv()
-            except ConnectionError as error:
+            except OSError as error:  # it went in the middle of an answer
                 raise EOFError from error
             self.at_work.popleft()
             self.answered += 1
             yield answer
 
+    def let_go(self) -> None:
+        """Close the pipe, so that it goes by itself."""
+        if not self.connection.closed:
+            self.connection.close()
+            _our_ends.remove(self.connection)
+
     def end(self) -> None:
-        """Close the pipe, so that it goes by itself; wait, and make it go otherwise."""
-        self.connection.close()
-        _our_ends.remove(self.connection)
+        """Wait until it is gone, and make it go if it doesn't."""
+        self.let_go()
         self.process.join(5)
         if self.process.is_alive():
             self.process.kill()
@@ -110,9 +117,11 @@ class Worker:
 
 
 class Crew:
-    """Workers for each step. A worker that dies is replaced; its files are answered as lost.
+    """Workers for each step.
 
-    `lifeline` is a descriptor; when it can be read, or has ended, that means: stop.
+    A worker that dies is replaced. The file that it had at work is answered as lost, for it
+    may be the cause; those that it had not begun go to the next one. `lifeline` is a
+    descriptor; when it can be read, or has ended, that means: stop.
     """
 
     def __init__(self, context: BaseContext, steps: list[str], lifeline: int | None = None) -> None:
@@ -153,16 +162,21 @@ class Crew:
         return answers
 
     def _replace(self, index: int, worker: Worker) -> list[Answer]:
+        """A new worker for the one that is gone; the answer for what it had at work."""
         self._idle_deaths = 0 if worker.answered else self._idle_deaths + 1
         if self._idle_deaths >= PATIENCE:
             raise CrewLost(f"{PATIENCE} processes for {worker.step} died before they did anything")
         tacho.counter("workers.lost", unit="processes").add()
-        lost = [Answer(worker.step, path, None, "WorkerLost") for path in worker.at_work]
         worker.end()
-        self.workers[index] = Worker(self._context, worker.step)
-        return lost
+        fresh = self.workers[index] = Worker(self._context, worker.step)
+        paths = list(worker.at_work)
+        for path in paths[1:]:
+            fresh.send(path)
+        return [Answer(worker.step, path, None, LOST) for path in paths[:1]]
 
     def end(self) -> None:
-        """Let everybody go."""
+        """Let everybody go, and wait until they are gone."""
+        for worker in self.workers:
+            worker.let_go()
         for worker in self.workers:
             worker.end()
