@@ -68,17 +68,15 @@ class Refusal(NamedTuple):
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, refusal: Refusal) -> None:
-    """Answer a request with JSON, a WebSocket handshake with 403 and the same JSON."""
-    headers = (*refusal.headers, NO_STORE)
+    """Answer a request with JSON, a WebSocket handshake with a bare 403."""
     if scope["type"] == "http":
+        headers = (*refusal.headers, NO_STORE)
         await _respond(send, refusal.status, b"application/json", refusal.body(), headers)
         return
+    # Not with a body (`websocket.http.response`): uvicorn logs an error for each of those, and
+    # then anybody could fill the log.
     await receive()
-    if "websocket.http.response" in scope.get("extensions", {}):
-        kind = "websocket.http.response"
-        await _respond(send, 403, b"application/json", refusal.body(), headers, kind=kind)
-    else:
-        await send({"type": "websocket.close", "code": CLOSE_FORBIDDEN, "reason": ""})
+    await send({"type": "websocket.close", "code": CLOSE_FORBIDDEN, "reason": ""})
 
 
 async def close_with_reason(receive: Receive, send: Send, code: int, reason: str) -> None:
@@ -109,17 +107,11 @@ async def redirect(send: Send, location: str, cookie: str | None) -> None:
 
 
 async def _respond(
-    send: Send,
-    status: int,
-    content_type: bytes,
-    body: bytes,
-    headers: Headers,
-    *,
-    kind: str = "http.response",
+    send: Send, status: int, content_type: bytes, body: bytes, headers: Headers
 ) -> None:
     fixed = ((b"content-type", content_type), (b"content-length", str(len(body)).encode()))
-    await send({"type": f"{kind}.start", "status": status, "headers": [*fixed, *headers]})
-    await send({"type": f"{kind}.body", "body": body})
+    await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
+    await send({"type": "http.response.body", "body": body})
 
 
 def secured(send: Send, path: str, csp: bytes = CSP.encode()) -> Send:
