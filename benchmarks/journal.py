@@ -11,7 +11,7 @@ import multiprocessing
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tachograph.journal.watch import watch_by_inotify, watch_by_polling
 from tachograph.model import CounterTick, Frame, Position, Source, TimerTick
 
 Figures = list[tuple[str, float, str]]
-Append = Callable[[bytes], None]
+Append = Callable[[int, int], None]
 
 PRODUCERS = 20
 RATE_HZ = 50
@@ -61,7 +61,7 @@ def checkpoint(seq: int, at_ns: int) -> bytes:
     return frames.encode(Frame(at_ns, source=source), seq)
 
 
-def append_cost(name: str, append: Callable[[int, int], None], seconds: float) -> Figures:
+def append_cost(name: str, append: Append, seconds: float) -> Figures:
     """Microseconds of one append, encoding included, by one process that does nothing else."""
     costs = []
     end = time.monotonic() + seconds
@@ -99,8 +99,8 @@ def throughput(place: Path, seconds: float) -> Figures:
 def seen(
     name: str,
     place: Path,
-    appender: Callable[[Path, str], Callable[[int, int], None]],
-    follow: Callable[[Path], AsyncIterator[list[int]]],
+    appender: Callable[[Path, str], Append],
+    follow: Callable[[Path], AsyncGenerator[list[int], None]],
     seconds: float,
 ) -> Figures:
     """Microseconds from just before an append to the follower's having the frame, and the
@@ -132,13 +132,13 @@ def _produce(appender: Any, place: Path, number: int, count: int, ready: Any) ->
 
 
 async def _collect(
-    changes: AsyncIterator[list[int]], wanted: int, ready: Any, patience_s: float
+    changes: AsyncGenerator[list[int], None], wanted: int, ready: Any, patience_s: float
 ) -> list[int]:
     """Delays of all frames that carry an instant; the first ones, of the warm-up, carry 0."""
     delays: list[int] = []
     await asyncio.to_thread(ready.wait)
     try:
-        async with asyncio.timeout(patience_s), aclosing(changes) as batches:  # type: ignore[type-var]
+        async with asyncio.timeout(patience_s), aclosing(changes) as batches:
             async for instants in batches:
                 now = time.monotonic_ns()
                 delays += [now - instant for instant in instants if instant]
@@ -149,21 +149,21 @@ async def _collect(
     return delays
 
 
-async def _follow_by_inotify(place: Path) -> AsyncIterator[list[int]]:
+async def _follow_by_inotify(place: Path) -> AsyncGenerator[list[int], None]:
     journal = FileJournal(place)
     async for instants in _follow(journal, watch_by_inotify(journal)):
         yield instants
 
 
-async def _follow_by_polling(place: Path) -> AsyncIterator[list[int]]:
+async def _follow_by_polling(place: Path) -> AsyncGenerator[list[int], None]:
     journal = FileJournal(place)
     async for instants in _follow(journal, watch_by_polling(journal)):
         yield instants
 
 
 async def _follow(
-    journal: FileJournal, changes: AsyncIterator[Iterable[str]]
-) -> AsyncIterator[list[int]]:
+    journal: FileJournal, changes: AsyncGenerator[Iterable[str], None]
+) -> AsyncGenerator[list[int], None]:
     positions: dict[str, Position] = {}
     async for ids in changes:
         for source_id in ids or journal.sources():
@@ -173,7 +173,7 @@ async def _follow(
                 yield [frames.decode(one).at_ns for one in batch.frames]
 
 
-async def _follow_sqlite(place: Path) -> AsyncIterator[list[int]]:
+async def _follow_sqlite(place: Path) -> AsyncGenerator[list[int], None]:
     connection = _connect(place)
     last = 0
     while True:
@@ -186,7 +186,7 @@ async def _follow_sqlite(place: Path) -> AsyncIterator[list[int]]:
             await asyncio.sleep(SQLITE_POLL_S)
 
 
-def _file_appender(place: Path, source_id: str) -> Callable[[int, int], None]:
+def _file_appender(place: Path, source_id: str) -> Append:
     writer = FileJournal(place).open(source_id)
 
     def append(seq: int, at_ns: int) -> None:
@@ -195,7 +195,7 @@ def _file_appender(place: Path, source_id: str) -> Callable[[int, int], None]:
     return append
 
 
-def _sqlite_appender(place: Path, source_id: str) -> Callable[[int, int], None]:
+def _sqlite_appender(place: Path, source_id: str) -> Append:
     connection = _connect(place)
 
     def append(seq: int, at_ns: int) -> None:

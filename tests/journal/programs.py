@@ -14,7 +14,7 @@ import os, signal, subprocess, sys
 from pathlib import Path
 from tachograph.errors import JournalError
 from tachograph.journal.file import FileJournal
-from tests.journal.conformance import append, checkpoint, start, tick
+from tests.journal.logs import append, checkpoint, start, tick
 root = Path(sys.argv[1])
 
 def say(*words):

@@ -14,7 +14,7 @@ from tachograph import frames
 from tachograph.journal.base import Gap
 from tachograph.journal.file import FileJournal
 from tachograph.model import Position
-from tests.journal.conformance import (
+from tests.journal.logs import (
     SEGMENT_BYTES,
     append,
     checkpoint,

@@ -16,16 +16,8 @@ from tachograph.journal.base import Batch, Gap
 from tachograph.journal.file import FileJournal
 from tachograph.model import Position
 from tests.journal.conformance import *  # noqa: F403
-from tests.journal.conformance import (
-    SEGMENT_BYTES,
-    Rig,
-    append,
-    checkpoint,
-    segment_starts,
-    seqs,
-    start,
-    tick,
-)
+from tests.journal.conformance import Rig
+from tests.journal.logs import SEGMENT_BYTES, append, checkpoint, segment_starts, seqs, start, tick
 
 
 class Files:

@@ -13,16 +13,8 @@ from tachograph.journal.base import Gap
 from tachograph.journal.memory import MemoryJournal
 from tachograph.model import Position
 from tests.journal.conformance import *  # noqa: F403
-from tests.journal.conformance import (
-    SEGMENT_BYTES,
-    Rig,
-    append,
-    checkpoint,
-    seqs,
-    start,
-    tick,
-    told,
-)
+from tests.journal.conformance import Rig, told
+from tests.journal.logs import SEGMENT_BYTES, append, checkpoint, seqs, start, tick
 
 
 @pytest.fixture

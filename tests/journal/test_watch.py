@@ -18,7 +18,8 @@ from tachograph.errors import JournalError
 from tachograph.journal.file import FileJournal
 from tachograph.journal.inotify import Inotify
 from tachograph.journal.watch import watch_by_inotify, watch_by_polling, watch_logs
-from tests.journal.conformance import SEGMENT_BYTES, append, seqs, start, told
+from tests.journal.conformance import told
+from tests.journal.logs import SEGMENT_BYTES, append, seqs, start
 from tests.journal.programs import running
 
 Watch = Callable[[FileJournal], AsyncGenerator[Iterable[str], None]]
@@ -199,7 +200,8 @@ def no_instance() -> Inotify:
 async def test_limits_lead_to_polling(tmp_path: Path, watches: int | None) -> None:
     """At any limit the watch goes on by looking, and nothing that grew is left untold."""
     journal = FileJournal(tmp_path / "journal")
-    append(journal.open("a"), "a", [1])
+    first = journal.open("a")
+    append(first, "a", [1])
 
     def limited() -> Inotify:
         if watches is None:
@@ -232,11 +234,12 @@ async def test_a_log_of_somebody_else_is_left_out(tmp_path: Path) -> None:
                 raise PermissionError(errno.EACCES, "Permission denied")
             return super().add(directory, mask)
 
-    journal.open("foreign")
+    foreign = journal.open("foreign")
     async with aclosing(watch_by_inotify(journal, Foreign)) as changes:
         await next_of(changes)
         append(writer, "a", [1])
         await told_exactly(changes, "a")
+    foreign.close()
 
 
 def test_on_the_server_s_event_loop(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 
 from tachograph.errors import JournalError
 from tachograph.journal.base import Batch
@@ -64,7 +63,7 @@ class FileJournal:
     @property
     def errors(self) -> Mapping[str, str]:
         """What can't be read now and why, by source id; "" stands for the root itself."""
-        return MappingProxyType(self._errors)
+        return dict(self._errors)
 
     def open(self, source_id: str) -> FileWriter:
         """See `Journal`. An id is used once: JournalError when its log is there already."""

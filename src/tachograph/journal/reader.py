@@ -107,10 +107,9 @@ class LogReader:
     def _remember(self, cursor: Cursor) -> None:
         if not cursor.segment:
             return
-        self._cursors.pop(cursor.seq, None)
-        self._cursors[cursor.seq] = cursor
-        while len(self._cursors) > _CURSORS:
-            self._cursors.pop(next(iter(self._cursors)), None)
+        others = [one for one in self._cursors.values() if one.seq != cursor.seq]
+        # A new table each time: another thread may be looking into the old one.
+        self._cursors = {one.seq: one for one in (*others[1 - _CURSORS :], cursor)}
 
 
 class _Walk:

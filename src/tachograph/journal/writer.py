@@ -7,6 +7,7 @@ waiting for the disk at each append would cost the host program more than that i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
 
@@ -28,17 +29,18 @@ _writers: weakref.WeakSet[FileWriter] = weakref.WeakSet()
 
 
 class FileWriter:
-    """The log of one source of this process. One thread at a time calls it.
+    """The log of one source of this process. One thread at a time calls it. It ends with
+    `close`, with the process, or when nobody refers to the writer any more.
 
     A forked child must not go on with its parent's log; there, every append is refused.
     """
 
     def __init__(self, root: str, source_id: str, segment_bytes: int, source_bytes: int) -> None:
         """Create the log. Raises JournalError."""
+        self._refusal = "it was never opened"
         self._directory = log_directory(root, source_id)
         self._segment_bytes = segment_bytes
         self._source_bytes = source_bytes
-        self._refusal = ""
         self._fd = -1
         self._identity = (0, 0)
         self._number = 1
@@ -50,6 +52,7 @@ class FileWriter:
                 f"{self._directory}: can't begin a log ({error.strerror}); an id is used once, and "
                 "the directory above has to be writable (TACHOGRAPH_HOME names another)"
             ) from error
+        self._refusal = ""
         _writers.add(self)
 
     @property
@@ -87,6 +90,12 @@ class FileWriter:
     def close(self) -> None:
         """See `Writer`."""
         self._refuse("this log is closed")
+
+    def __del__(self) -> None:
+        # What nobody can append to any more is over, and its descriptors are free. At the
+        # interpreter's end there may be too little left to do it with; the kernel does it then.
+        with contextlib.suppress(Exception):
+            self.close()
 
     def _refuse(self, why: str) -> None:
         if not self._refusal:
