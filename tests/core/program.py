@@ -106,7 +106,7 @@ class Reader:
         self.live.step(state, numbered.frame.at_ns, steps)
         self.seconds.add(state.source, numbered.frame.at_ns, steps)
         if state.final:
-            self.seconds.gone(state.source)
+            self.seconds.gone(state.source, state.ended_ns)
         return steps
 
     def read(self, program: Program, at: float) -> Steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import msgspec
@@ -61,7 +62,7 @@ def test_trailing_edge(moments: list[tuple[float, Json]], rate: float) -> None:
     assert not taken.changed
     assert text(member.value) == text(topic.value)
     assert member.position == topic.position
-    assert all(b - a >= 0.79 / rate for a, b in zip(sent, sent[1:], strict=False))
+    assert all(b - a >= 0.79 / rate for a, b in itertools.pairwise(sent))
 
 
 @pytest.mark.parametrize("rate", RATES)

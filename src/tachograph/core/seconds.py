@@ -132,17 +132,19 @@ class Seconds:
             if value is not None:
                 self._values.setdefault(self.key_of(source, definition), {})[source.id] = value
 
-    def gone(self, source: Source) -> None:
-        """The source has ended: its gauges count no more, its series stay."""
+    def gone(self, source: Source, at_ns: int) -> None:
+        """The source has ended: from `at_ns` on its gauges count no more; its series stay."""
         self._seen.pop(source.id, None)
-        for key in [k for s, k in list(self._keys.items()) if s[0] == source.id]:
-            values = self._values.get(key)
-            if values is not None:
-                values.pop(source.id, None)
-                if not values:
-                    del self._values[key]
+        second = at_ns // 1_000_000_000
         for short in [s for s in self._keys if s[0] == source.id]:
-            del self._keys[short]
+            key = self._keys.pop(short)
+            values = self._values.get(key)
+            if values is None or values.pop(source.id, None) is None:
+                continue
+            if values:
+                self._put(self._open.setdefault(second, {}), key, second)
+            else:
+                del self._values[key]
 
     def _sample(self, row: dict[SeriesKey, Sample], key: SeriesKey) -> Sample:
         sample = row.get(key)

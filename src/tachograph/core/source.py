@@ -109,8 +109,11 @@ class SourceState(msgspec.Struct):
         self.lost += count
 
     def apply(self, frame: Frame, seq: int) -> Steps:
-        """Take one frame in. Frames come in the order of their numbers."""
-        self.seq = max(self.seq, seq)
+        """Take one frame in. Frames come in the order of their numbers; one that was taken, or
+        given up, already changes nothing."""
+        if seq <= self.seq:
+            return Steps([], [], [], [], [])
+        self.seq = seq
         self.received += 1
         self.last_ns = max(self.last_ns, frame.at_ns)
         if frame.source is not None:
@@ -199,7 +202,8 @@ class SourceState(msgspec.Struct):
                 self.unknown += 1
                 continue
             step = self._timer(definition, tick)
-            if step.count > 0:
+            # After a lost frame a checkpoint may bring nothing new but its buckets.
+            if step.count > 0 or step.buckets:
                 steps.append(step)
         return steps
 

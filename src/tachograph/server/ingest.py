@@ -174,22 +174,23 @@ class Ingest:
             state.gap(read.lost)
             state.seq = max(state.seq, read.seq)
             return
-        first = id not in self.live.sources
+        if id not in self.live.sources:
+            if frame.source is None:
+                # Nobody knows whose figures these are; the checkpoint will say them again.
+                state.gap(1)
+                state.seq = max(state.seq, read.seq)
+                return
+            # Before its first frame, because from here on the totals move by steps.
+            state.source = frame.source
+            self.live.put(state)
         steps = state.apply(frame, read.seq)
-        if first and frame.source is not None:
-            # From here on the totals move by steps, so they begin without this frame's.
-            fresh = SourceState(frame.source)
-            self.live.put(fresh)
-            self.live.sources[id] = state
         self.frames += 1
         if not self.catching_up and now_ns - frame.at_ns > LATE_S * 1e9:
             state.late += 1
-        if id not in self.live.sources:
-            return  # its name is not known before a checkpoint
         self.live.step(state, frame.at_ns, steps)
         self.seconds.add(state.source, frame.at_ns, steps)
         if state.final:
-            self.seconds.gone(state.source)
+            self.seconds.gone(state.source, state.ended_ns)
         for publish in steps.publishes:
             self._publish(publish.topic, state.source.project, publish.value)
 
@@ -226,7 +227,8 @@ class Ingest:
         state.dead(state.last_ns or now_ns)
         self._over.add(id)
         self._waiting.pop(id, None)
-        self.seconds.gone(state.source)
+        # In its last second it was there.
+        self.seconds.gone(state.source, state.last_ns + 1_000_000_000)
         self._changed.add(id)
 
     def expire(self, now_s: float) -> list[str]:
@@ -251,7 +253,9 @@ class Ingest:
             return None
         changed, self._changed = self._changed, set()
         series, seconds = self.seconds.take()
-        return Commit([self._stored(id) for id in changed if id in self.states], series, seconds)
+        # A source whose name isn't known yet is read anew after a restart.
+        known = [id for id in changed if id in self.live.sources]
+        return Commit([self._stored(id) for id in known], series, seconds)
 
     def give_back(self, commit: Commit) -> None:
         """A commit failed: what was in it goes into the next one."""
