@@ -6,6 +6,7 @@ A step that fails raises, and its action counts the error; who called it decides
 from __future__ import annotations
 
 import ast
+import codecs
 import hashlib
 import mimetypes
 import os
@@ -128,9 +129,16 @@ def detect_type(path: str) -> Facts:
         return Facts("empty")
     if guess := mimetypes.guess_type(name)[0]:
         return Facts(guess)
-    # A character may be cut in two at the end of the head.
-    text = head.decode("utf-8", "ignore").encode("utf-8")
-    return Facts("text" if len(head) - len(text) < 4 and b"\0" not in head else "binary")
+    return Facts("text" if is_text(head) else "binary")
+
+
+def is_text(head: bytes) -> bool:
+    """Whether a file that begins so is UTF-8. The head may end within a character."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    try:
+        return "\0" not in decode(head, len(head) < HEAD_BYTES)
+    except UnicodeDecodeError:
+        return False
 
 
 def printable(path: str) -> str:
