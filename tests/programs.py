@@ -7,13 +7,14 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import IO, TypeVar
 
-from tachograph.core.source import SourceState
 from tachograph.cli.sources import read
+from tachograph.core.source import SourceState
 from tachograph.journal.file import FileJournal
 
 Value = TypeVar("Value")
@@ -56,9 +57,17 @@ class Program:
 
     def wait(self) -> int:
         """Wait for its end; its exit code."""
-        for stream in (self.process.stdin, self.process.stdout):
-            _open(stream).close()
-        return self.process.wait(30)
+        with suppress(BrokenPipeError):
+            _open(self.process.stdin).close()
+        code = self.process.wait(30)
+        _open(self.process.stdout).close()
+        return code
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
 
 def _open(stream: IO[str] | None) -> IO[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tachograph import frames
 from tachograph.journal.file import FileJournal
-from tests.faults.dashboards import Dashboard
+from tests.dashboards import Dashboard
 from tests.programs import Program, eventually
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.dashboards import Dashboard
+from tests.dashboards import Dashboard
 from tests.programs import Program, eventually, states
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tachograph.store.sqlite import SqliteStore
-from tests.faults.dashboards import Dashboard
+from tests.dashboards import Dashboard
 from tests.programs import Program, eventually
 
 WORKER = """

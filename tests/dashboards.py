@@ -18,7 +18,10 @@ class Dashboard:
 
     def __init__(self, home: Path, *options: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tachograph", "dashboard", "--no-open", "--port", "0", *options],
+            [
+                *(sys.executable, "-m", "tachograph", "dashboard"),
+                *("--no-open", "--port", "0", *options),
+            ],
             env={**os.environ, "TACHOGRAPH_HOME": str(home)},
             stdout=subprocess.PIPE,
             text=True,
@@ -26,6 +29,7 @@ class Dashboard:
         assert self.process.stdout is not None
         first = self.process.stdout.readline().strip()
         assert first.startswith("http://"), first or self.process.wait()
+        self.launch_url = first
         self.url, _, token = first.partition("/?token=")
         self.client = httpx2.Client(
             base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=10
