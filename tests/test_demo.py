@@ -411,3 +411,32 @@ def test_example_runs_from_the_checkout(tree: Path, home: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert len(recorded(home)) == 4
+
+
+@pytest.mark.parametrize(
+    ("poisoned", "code", "said"),
+    [
+        ("good.py", 0, "2 failed"),
+        ("", 1, "5 processes for hash died before they did anything"),
+    ],
+)
+def test_file_that_kills_its_worker(tree: Path, poisoned: str, code: int, said: str) -> None:
+    """One such file is counted and the rest is done; when every file kills, the job gives up."""
+    (tree / "another.py").write_text("f = 3\n")
+    program = f"""if True:
+        import os, sys
+        from tachograph.demo import catalog, crew
+        hash_file = crew.STEPS["hash"]
+        def dies(path):
+            return os._exit(9) if path.endswith({poisoned!r}) else hash_file(path)
+        crew.STEPS["hash"] = dies
+        sys.exit(catalog.main([{str(tree)!r}, "--start-method", "fork"]))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=DEADLINE_S,
+    )
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done
