@@ -1,8 +1,8 @@
 """Fakes to test with: record into memory and look at what was recorded.
 
-    with capture() as recorded:
-        my_function()
-    assert recorded.timer("action", "resize").count == 1
+with capture() as recorded:
+    my_function()
+assert recorded.timer("action", "resize").count == 1
 """
 
 from __future__ import annotations

@@ -46,9 +46,9 @@ class Window:
         self.said: list[str] = []
         self.page.on(
             "console",
-            lambda message: self.said.append(message.text)
-            if message.type in ("error", "warning")
-            else None,
+            lambda message: (
+                self.said.append(message.text) if message.type in ("error", "warning") else None
+            ),
         )
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
 

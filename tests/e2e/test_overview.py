@@ -107,7 +107,9 @@ def test_charts_draw_a_point_a_tick(window: Window, dashboard: Dashboard, job: P
     for track in ("system", "actions", "queues", "errors"):
         plot = page.get_by_test_id(f"track-{track}")
         expect(plot).to_be_visible()
-        expect(plot).to_have_attribute("data-points", re.compile(r"^([3-9]|\d\d+)$"), timeout=15_000)
+        expect(plot).to_have_attribute(
+            "data-points", re.compile(r"^([3-9]|\d\d+)$"), timeout=15_000
+        )
 
 
 def test_a_program_that_ended_stays_with_its_last_figures(

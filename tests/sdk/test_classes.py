@@ -33,8 +33,10 @@ def test_fifty_failures_then_a_thousand_successes(recorded: Captured) -> None:
 
 def test_fields_are_those_of_the_documentation() -> None:
     """Names and order of the dataclasses' fields."""
-    names = {kind: [f.name for f in dataclasses.fields(kind)] for kind in
-             (SystemMetrics, ActionMetrics, EventMetrics)}
+    names = {
+        kind: [f.name for f in dataclasses.fields(kind)]
+        for kind in (SystemMetrics, ActionMetrics, EventMetrics)
+    }
     assert names == {
         SystemMetrics: (
             "timestamp cpu_percent memory_mb memory_percent thread_count process_count"
@@ -44,8 +46,7 @@ def test_fields_are_those_of_the_documentation() -> None:
             "success_rate error_count"
         ).split(),
         EventMetrics: (
-            "timestamp events_queued events_processed events_failed avg_processing_time "
-            "queue_depth"
+            "timestamp events_queued events_processed events_failed avg_processing_time queue_depth"
         ).split(),
     }
 

@@ -111,13 +111,9 @@ def test_multiprocessing_workers_say_goodbye(home: Path, tmp_path: Path, method:
     )
     program = Program(
         f"""
-        import runpy, sys
-        sys.argv = ["workers.py", {method!r}]
-        sys.path.insert(0, {str(tmp_path)!r})
-        runpy.run_path({str(module)!r}, run_name="__main__")
-        """
-        if method == "fork"
-        else f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, {str(module)!r}, {method!r}]))",
+        import os, sys
+        os.execv(sys.executable, [sys.executable, {str(module)!r}, {method!r}])
+        """,
         home,
     )
     assert program.wait() == 0
@@ -134,11 +130,16 @@ def test_children_that_record_are_counted_by_themselves(home: Path) -> None:
         import os, subprocess, sys
         import tachograph as tacho
         tacho.configure(service="parent", interval_s=0.05)
-        code = "import tachograph as t; t.configure(service='child', interval_s=0.05); print(1, flush=True); input()"
-        recording = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        recording.stdout.readline()
-        silent = subprocess.Popen([sys.executable, "-c", "print(1, flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        silent.stdout.readline()
+        wait = "print(1, flush=True); input()"
+        code = "import tachograph as t; t.configure(service='child', interval_s=0.05);" + wait
+
+        def start(code):
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            child = subprocess.Popen([sys.executable, "-c", code], **pipes)
+            child.stdout.readline()
+            return child
+
+        recording, silent = start(code), start(wait)
         print("ready", flush=True)
         input()
         recording.communicate(b"\\n"); silent.communicate(b"\\n")

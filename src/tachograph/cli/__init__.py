@@ -49,7 +49,9 @@ def _parser(chosen: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tachograph {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        command = commands.add_parser(
+            name, help=text, description=text[:1].upper() + text[1:] + "."
+        )
         if name == chosen:
             import_module(f"tachograph.cli.{name}").arguments(command)
     return parser

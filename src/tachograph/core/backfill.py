@@ -1,4 +1,4 @@
-"""Rolling windows from stored seconds: a server that starts late shows the last minute too. Pure."""
+"""Rolling windows from stored seconds: a server that starts late shows the last minute. Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from tachograph.core.window import Window
 from tachograph.model import Second, Series, SeriesKey
 
 _SPANS = ("action", "event")
+#: The second in which the last source of a project's service ended.
+Ends = dict[tuple[str, str], int]
 
 
 class _Replay:
     """One scope's figures, second by second."""
 
-    def __init__(self, series: dict[SeriesKey, Series]) -> None:
+    def __init__(self, series: dict[SeriesKey, Series], ends: Ends) -> None:
         self._series = series
+        self._ends = ends
         self._gauges: dict[SeriesKey, float] = {}
         self._minutes = {span: Window() for span in _SPANS}
         self._errors = dict.fromkeys(_SPANS, 0)
@@ -25,6 +28,8 @@ class _Replay:
     def take(self, second: Second, project: str | None) -> bool:
         """Apply a row; whether a source sampled its system figures in it."""
         sampled = False
+        for key in [k for k in self._gauges if self._ended(k, second.at_s)]:
+            del self._gauges[key]
         self._errors = dict.fromkeys(_SPANS, 0)
         for key, sample in second.samples:
             if project not in (None, key.project):
@@ -40,7 +45,9 @@ class _Replay:
                 self._errors[key.span] += sample.errors
             elif key in self._series and self._series[key].kind == "gauge":
                 self._gauges[key] = sample.value
-                sampled = sampled or key.name == "system.memory_mb" or key.name == "system.cpu_percent"
+                sampled = (
+                    sampled or key.name == "system.memory_mb" or key.name == "system.cpu_percent"
+                )
         return sampled
 
     def system(self) -> list[float | None]:
@@ -66,9 +73,9 @@ class _Replay:
 def fill(live: Live, seconds: Iterable[Second], series: Iterable[Series], since_s: int) -> None:
     """Add the points from `since_s` on. `seconds` begin a minute or two earlier, ascending."""
     known = {one.key: one for one in series}
-    rows = list(seconds)
+    rows, ends = list(seconds), _ends(live)
     for project, scope in live.scopes():
-        replay, sampled_at = _Replay(known), 0
+        replay, sampled_at = _Replay(known, ends), 0
         for second in rows:
             if replay.take(second, project):
                 sampled_at = second.at_s
@@ -80,3 +87,15 @@ def fill(live: Live, seconds: Iterable[Second], series: Iterable[Series], since_
                 row = replay.kind(span, second.at_s)
                 if row is not None:
                     points.add(float(second.at_s), row)
+
+
+def _ends(live: Live) -> Ends:
+    """Of the services of which no source lives any more."""
+    ends: Ends = {}
+    alive = set()
+    for state in live.sources.values():
+        service = (state.source.project, state.source.service)
+        ends[service] = max(ends.get(service, 0), state.ended_ns // 1_000_000_000)
+        if not state.final:
+            alive.add(service)
+    return {service: at_s for service, at_s in ends.items() if service not in alive}

@@ -31,7 +31,15 @@ class Scope:
     def __init__(self) -> None:
         self.system = Points(SYSTEM_COLUMNS)
         self.kinds = {"action": Points(ACTION_COLUMNS), "event": Points(EVENT_COLUMNS)}
-        self.errors_told = {"action": -1, "event": -1}
+        #: Count and errors at the tick before.
+        self.told = dict.fromkeys(_KINDS, (0, 0))
+
+    def news(self, kind: str, kinds: Iterable[KindTotal]) -> tuple[int, int]:
+        """Count and errors since the last time; less than none after a source expired."""
+        count, errors = self.told[kind]
+        kinds = list(kinds)
+        self.told[kind] = (sum(one.count for one in kinds), sum(one.errors for one in kinds))
+        return self.told[kind][0] - count, self.told[kind][1] - errors
 
 
 class Live:
@@ -43,6 +51,7 @@ class Live:
         self._vitals: dict[str, dict[str, float]] = {}
         self._totals: dict[tuple[str, str], KindTotal] = {}
         self._scopes: dict[str | None, Scope] = {None: Scope()}
+        self._ticked = False
 
     # -- what comes in -----------------------------------------------------
 
@@ -122,28 +131,31 @@ class Live:
         return list(self._scopes.items())
 
     def tick(self, now: float) -> None:
-        """Add a point to every rolling window."""
+        """Add a point to every rolling window in which somebody lived since the tick before."""
         for project, scope in self._scopes.items():
             system = self._system(project)
-            if system["live"]:
+            lived = system["live"] or system.get("updated_at", 0.0) > now - self.interval_s
+            if lived:
                 scope.system.add(now, [system.get(column) for column in SYSTEM_COLUMNS])
             for kind, points in scope.kinds.items():
                 kinds = self._of(project, kind)
-                if any(total.count for total in kinds) and system["live"]:
-                    points.add(now, self._point(project, kind, kinds, scope, now))
+                news, errors = scope.news(kind, kinds)
+                if not self._ticked:
+                    errors = 0  # all of them are from before this server
+                if news > 0 or (lived and any(total.count for total in kinds)):
+                    points.add(now, self._point(project, kind, kinds, errors, now))
+        self._ticked = True
 
     def _point(
-        self, project: str | None, kind: str, kinds: list[KindTotal], scope: Scope, now: float
+        self, project: str | None, kind: str, kinds: list[KindTotal], errors: int, now: float
     ) -> list[float | None]:
         recent = _recent(kinds, now)
-        errors = sum(total.errors for total in kinds)
-        told, scope.errors_told[kind] = scope.errors_told[kind], errors
         return [
             float(recent["count"]),
             recent.get("mean"),
             recent.get("p95"),
             self._queue(project, kind),
-            float(errors - told) if 0 <= told <= errors else 0.0,
+            float(max(0, errors)),
         ]
 
     def value(self, topic: str, project: str | None, now: float) -> Json:
@@ -170,7 +182,9 @@ class Live:
                 yield state
 
     def _system(self, project: str | None) -> Json:
-        known = [s for s in self._states(project) if "system.memory_mb" in self._vitals[s.source.id]]
+        known = [
+            s for s in self._states(project) if "system.memory_mb" in self._vitals[s.source.id]
+        ]
         live = [state for state in known if state.state == "live"]
         value: Json = {"interval_s": self.interval_s, "live": len(live)}
         shown = live
@@ -340,9 +354,15 @@ def _machine(shown: list[tuple[str, dict[str, float]]]) -> Json:
         "memory_mb": memory,
         "memory_percent": min(100.0, 100.0 * memory / total_mb) if total_mb else None,
         "memory_total_mb": total_mb or None,
-        "thread_count": int(sum(v.get("system.thread_count", 0) for v in every)),
-        "process_count": int(sum(v.get("system.process_count", 0) for v in every)),
+        "thread_count": _counted(every, "system.thread_count"),
+        "process_count": _counted(every, "system.process_count"),
         "cores": cores,
         "own_cpu_percent": max(own) if own else None,
     }
     return rounded(value)
+
+
+def _counted(every: list[dict[str, float]], name: str) -> int | None:
+    """The sum of those who know it."""
+    found = [vitals[name] for vitals in every if name in vitals]
+    return int(sum(found)) if found else None

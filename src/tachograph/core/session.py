@@ -111,7 +111,9 @@ def parse_rate(text: str | None, default: float) -> float | Refused:
     except ValueError:
         wanted = 0.0
     if not 0 < wanted < float("inf"):
-        return Refused("bad_rate", _shown(text), "updates per second: " + ", ".join(map(str, RATES)))
+        return Refused(
+            "bad_rate", _shown(text), "updates per second: " + ", ".join(map(str, RATES))
+        )
     return min(RATES, key=lambda rate: abs(rate - wanted))
 
 

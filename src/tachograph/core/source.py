@@ -40,7 +40,7 @@ class TimerState(msgspec.Struct, array_like=True):
     buckets: dict[int, int] = {}
 
 
-class TimerStep(NamedTuple):
+class TimerStep(msgspec.Struct, frozen=True):
     """By how much a frame moved a timer."""
 
     definition: Definition

@@ -398,9 +398,7 @@ class Accumulator:
         self._clean()
         return frame
 
-    def checkpoint(
-        self, at_ns: int, now: float = 0.0, goodbye: Goodbye | None = None
-    ) -> Frame:
+    def checkpoint(self, at_ns: int, now: float = 0.0, goodbye: Goodbye | None = None) -> Frame:
         """All that is known: nothing before this frame is needed to go on from it."""
         new_ones = {start.id for start in self._started}
         still_open = [

@@ -68,9 +68,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
     os.kill(os.getpid(), number)
 
 
-def _uncaught(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     global _failure
     _failure = error_text(kind, error)
     _previous_hook(kind, error, trace)

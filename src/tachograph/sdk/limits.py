@@ -17,7 +17,7 @@ MAX_TEXT = 2_000
 MAX_ATTRIBUTES = 64
 
 
-def text(value: Any, limit: int) -> str:
+def text(value: object, limit: int) -> str:
     """`value` as a str of at most `limit` characters that encodes as UTF-8. Never raises."""
     if not isinstance(value, str):
         try:

@@ -181,7 +181,9 @@ class Recorder:
         if dropped > self._dropped_told:
             self.state.lose("queue full", dropped - self._dropped_told)
             self._dropped_told = dropped
-            self.warn("queue", "records come faster than they can be taken; the rest is counted as lost")
+            self.warn(
+                "queue", "records come faster than they can be taken; the rest is counted as lost"
+            )
         if invalid > self._invalid_told:
             self.state.lose("invalid value", invalid - self._invalid_told)
             self._invalid_told = invalid

@@ -36,7 +36,17 @@ _NO_ERROR = frozenset(("GeneratorExit", "CancelledError", "Cancelled"))
 class Inbox:
     """The queues between the callers' threads and the flusher, and the bell that wakes it."""
 
-    __slots__ = ("counts", "dropped", "gauges", "idle", "invalid", "limit", "ring", "spans", "timings")
+    __slots__ = (
+        "counts",
+        "dropped",
+        "gauges",
+        "idle",
+        "invalid",
+        "limit",
+        "ring",
+        "spans",
+        "timings",
+    )
 
     def __init__(self) -> None:
         self.spans: deque[Span] = deque()

@@ -14,7 +14,17 @@ from tachograph.frames import MAX_PAYLOAD_BYTES
 from tachograph.model import Frame
 
 _encode = msgspec.msgpack.Encoder().encode
-_LISTS = ("definitions", "counters", "gauges", "timers", "started", "ended", "publishes", "losses", "clocks")
+_LISTS = (
+    "definitions",
+    "counters",
+    "gauges",
+    "timers",
+    "started",
+    "ended",
+    "publishes",
+    "losses",
+    "clocks",
+)
 
 
 def fitting(frame: Frame, limit: int = MAX_PAYLOAD_BYTES) -> Iterator[tuple[Frame, bytes]]:

@@ -239,7 +239,9 @@ class Ingest:
             self._read.pop(id, None)
             self._over.discard(id)
             self.journal.forget(id)
-        for id in [i for i, s in self.states.items() if i in self._over and i not in self.live.sources]:
+        for id in [
+            i for i, s in self.states.items() if i in self._over and i not in self.live.sources
+        ]:
             if now_s - self.states[id].last_ns / 1e9 > KEEP_ENDED_S:
                 del self.states[id]
                 self.journal.forget(id)

@@ -44,9 +44,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-def _listen(
-    family: int, kind: int, number: int, address: tuple[str | int, ...]
-) -> socket.socket:
+def _listen(family: int, kind: int, number: int, address: tuple[str | int, ...]) -> socket.socket:
     listener = socket.socket(family, kind, number)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

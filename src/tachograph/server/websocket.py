@@ -103,7 +103,9 @@ class Client:
                 if message["type"] == "websocket.disconnect":
                     return
                 text = message.get("text")
-                self._answer(session.parse(text if text is not None else message.get("bytes") or b""))
+                self._answer(
+                    session.parse(text if text is not None else message.get("bytes") or b"")
+                )
 
     def _answer(self, request: session.Request) -> None:
         if isinstance(request, session.Ping):
