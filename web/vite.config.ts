@@ -22,5 +22,5 @@ export default defineConfig({
       "/ws": { target: server, ws: true, changeOrigin: true },
     },
   },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: { include: ["tests/**/*.test.ts"], environment: "node" },
 });

@@ -1,4 +1,4 @@
-import { duration, formatDuration, formatNumber, formatShort, mebibytes } from "../core/format";
+import { duration, formatDuration, formatNumber, formatPercentage, formatPlain, mebibytes } from "../core/format";
 import type { Live } from "../core/live";
 import type { Window } from "../core/ring";
 
@@ -70,7 +70,7 @@ export const TRACKS: readonly TrackSpec[] = [
     id: "system",
     title: "CPU and memory",
     series: [
-      { key: "cpu", name: "CPU", color: "c1", side: "left", kind: "line", format: (v) => `${formatShort(v)} %` },
+      { key: "cpu", name: "CPU", color: "c1", side: "left", kind: "line", format: formatPercentage },
       {
         key: "memory",
         name: "Memory",
@@ -85,7 +85,7 @@ export const TRACKS: readonly TrackSpec[] = [
       top: memoryTop,
       format: (v, top) => {
         const [value, unit] = top >= 1024 ? [v / 1024, "GiB"] : [v, "MiB"];
-        return v === top ? `${value} ${unit}` : formatShort(value);
+        return v === top ? `${value} ${unit}` : formatPlain(value);
       },
     },
     limits: [

@@ -1,4 +1,4 @@
-import { count, formatDuration, formatNumber, formatSpan, formatWhen } from "./format";
+import { count, formatClock, formatDuration, formatNumber, formatSpan, formatWhen } from "./format";
 import type { Pace } from "./pace";
 import { bySourceAge, stateWords } from "./sources";
 import type { ActionsTopic, Names, Source, SourcesTopic } from "./wire";
@@ -39,6 +39,11 @@ function stopped(all: readonly Source[], now: number): Answer {
   const broke = last?.state === "killed" || last?.state === "failed";
   const what = last ? `${last.service ?? last.id} ${stateWords(last)} ${formatWhen(endOf(last), now)}` : "";
   return { text: "Not running", evidence: what, shape: broke ? "kill" : "end" };
+}
+
+/** What can be said when the server isn't heard: only how it was. */
+export function notKnown(before: Answer, at: number): Answer {
+  return { text: "Not known", evidence: `${before.text.toLowerCase()} at ${formatClock(at)}`, shape: "idle" };
 }
 
 export function isSlow(pace: Pace | undefined, actions: ActionsTopic | undefined, now: number): Answer {

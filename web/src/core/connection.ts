@@ -132,7 +132,8 @@ export class Connection {
     this.attempt = 0;
     this.events.onLive?.();
     for (const text of this.queue.splice(0)) this.socket?.send(text);
-    this.ping();
+    // Not at once: the page is busy drawing then, and would measure itself.
+    this.cancels.push(this.around.after(1000, () => this.ping()));
   }
 
   private ping(): void {

@@ -19,20 +19,33 @@ export function formatNumber(value: number | null | undefined, digits = 0): stri
   });
 }
 
-/** Three figures that matter: 0.318, 3.18, 31.8, 318, 3,180. */
+/** A count where there is little room: 12,480, then 125 k, 3.1 M. */
+export function formatCompact(value: number | null | undefined): string {
+  if (absent(value)) return NONE;
+  if (value < 100_000) return formatNumber(value);
+  return value < 999_500 ? `${formatNumber(value / 1e3)} k` : `${formatShort(value / 1e6)} M`;
+}
+
+/** A set figure, not a measured one: 8, 0.5, 1.25. */
+export function formatPlain(value: number | null | undefined): string {
+  return absent(value) ? NONE : value.toLocaleString("en-US", { maximumFractionDigits: 2 });
+}
+
+/** Three figures that matter: 0.31, 3.18, 31.8, 318, 3,180. They keep their digits while they move. */
 export function formatShort(value: number | null | undefined): string {
   if (absent(value)) return NONE;
   const size = Math.abs(value);
-  if (size === 0 || (size >= 1 && Number.isInteger(value))) return formatNumber(value);
+  if (size === 0) return "0";
   return formatNumber(value, size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
+/** A share of 100. Close to an end it gets more digits: 99.99 must not read 100, nor 0.02 read 0. */
 export function percent(value: number | null | undefined): Figure {
   if (absent(value)) return none;
-  // 99.996 must not read 100: the one failure in it is what matters.
-  const digits = value >= 10 && value < 99 ? 0 : value === 100 || value === 0 ? 0 : 2;
-  const shown = value > 99 && value < 100 ? Math.min(value, 99.99) : value;
-  return { value: formatNumber(shown, value < 10 && value > 0 ? 1 : digits), unit: "%" };
+  if (value > 99 && value < 100) return { value: Math.min(value, 99.99).toFixed(2), unit: "%" };
+  if (value > 0 && value < 0.01) return { value: "< 0.01", unit: "%" };
+  const digits = value === 0 || value >= 10 ? 0 : value < 1 ? 2 : 1;
+  return { value: formatNumber(value, digits), unit: "%" };
 }
 
 export function mebibytes(value: number | null | undefined): Figure {

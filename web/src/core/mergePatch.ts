@@ -8,13 +8,14 @@ import { isObject, type Json, type JsonObject } from "./json";
  */
 export function applyMergePatch(target: Json | undefined, patch: Json): Json {
   if (!isObject(patch)) return patch;
-  const result: Record<string, Json | undefined> = isObject(target) ? { ...target } : {};
+  // A map, because an object takes a key called __proto__ for something else.
+  const result = new Map(isObject(target) ? Object.entries(target) : []);
   for (const [key, change] of Object.entries(patch)) {
     if (change === undefined) continue;
-    if (change === null) delete result[key];
-    else result[key] = applyMergePatch(result[key], change);
+    if (change === null) result.delete(key);
+    else result.set(key, applyMergePatch(result.get(key), change));
   }
-  return result;
+  return Object.fromEntries(result);
 }
 
 /** The same for a topic's value, which is always an object. */

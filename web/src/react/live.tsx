@@ -9,6 +9,7 @@ import {
   type ReactNode,
 } from "react";
 import { nextFrame } from "../charts/frames";
+import { unheardSince } from "../core/freshness";
 import type { JsonObject } from "../core/json";
 import { Live, type Link, type NamesAt } from "../core/live";
 import type { PageTopic, TopicShapes } from "../core/wire";
@@ -71,10 +72,7 @@ function useFrozen(live: Live, range: Range): Frozen | null {
   const paused = range.kind === "fixed";
   const [frozen, setFrozen] = useState<Frozen | null>(null);
   useEffect(() => {
-    if (!paused) {
-      setFrozen(null);
-      return;
-    }
+    if (!paused) return;
     const freeze = () => {
       if (live.topics.get("sources") === undefined || live.topics.get("system") === undefined) return;
       undo();
@@ -82,7 +80,10 @@ function useFrozen(live: Live, range: Range): Frozen | null {
     };
     const undo = live.topics.subscribe("sources", freeze);
     freeze();
-    return undo;
+    return () => {
+      undo();
+      setFrozen(null);
+    };
   }, [live, paused]);
   return paused ? frozen : null;
 }
@@ -147,9 +148,17 @@ export function useServerNow(everyMs = 1000): number {
   return now;
 }
 
-/** The time that the figures shown belong to: now, or when the view was paused. */
+/** The time that the figures shown belong to: now, when the view was paused, or when we last heard. */
 export function useShownNow(everyMs = 1000): number {
   const { frozen } = usePage();
+  const unheard = useUnheard();
   const now = useServerNow(everyMs);
-  return frozen ? frozen.at : now;
+  return frozen?.at ?? unheard ?? now;
+}
+
+/** Since when this page has heard nothing from the server; undefined while it does. */
+export function useUnheard(): number | undefined {
+  const { live } = usePage();
+  const link = useLink();
+  return unheardSince(link, useServerNow(500), live.interval);
 }

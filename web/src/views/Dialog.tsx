@@ -17,7 +17,10 @@ export function Dialog({ label, className, onClose, children }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = element.current;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      dialog.querySelector("input")?.focus();
+    }
     return () => dialog?.close();
   }, []);
   return (

@@ -1,7 +1,7 @@
 import { useEffect, useState, type ReactNode } from "react";
 import { formatSpan } from "../core/format";
 import { copyText } from "../react/copy";
-import { useLink, useLive, useServerNow } from "../react/live";
+import { useLink, useLive } from "../react/live";
 import { useUi } from "../react/ui";
 import { Icon, Status } from "./Icon";
 import { PageLink } from "./PageLink";
@@ -114,15 +114,20 @@ function Program() {
   return (
     <>
       <ins>
-        <i>import</i> tachograph <i>as</i> tacho{"\n"}
+        <i>import</i> tachograph <i>as</i> tacho
       </ins>
-      {"\n"}
+      <span>{" "}</span>
       <ins>
         @tacho.action <em>{"                   # every call timed, success or failure"}</em>
-        {"\n"}
       </ins>
-      <i>def</i> resize(path): ...{"\n\n"}
-      <i>for</i> path <i>in</i> paths:{"\n    resize(path)"}
+      <span>
+        <i>def</i> resize(path): ...
+      </span>
+      <span>{" "}</span>
+      <span>
+        <i>for</i> path <i>in</i> paths:
+      </span>
+      <span>{"    resize(path)"}</span>
     </>
   );
 }
@@ -136,12 +141,21 @@ function Shell({ children }: { children: string }) {
   );
 }
 
+/** How long this panel has been on the page. */
+function useSecondsHere(): number {
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    const start = performance.now();
+    const timer = setInterval(() => setSeconds((performance.now() - start) / 1000), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return seconds;
+}
+
 function Listening() {
   const link = useLink();
-  const [since] = useState(() => Date.now() / 1000);
-  useServerNow();
+  const waited = useSecondsHere();
   const connected = link.state === "live";
-  const waits = formatSpan(Date.now() / 1000 - since);
   const trip = link.roundTripMs === undefined ? "measuring" : `${Math.max(1, Math.round(link.roundTripMs))} ms`;
   return (
     <>
@@ -149,7 +163,7 @@ function Listening() {
         <Dial />
         <div role="status">
           <h2>{connected ? "Listening" : "Not connected"}</h2>
-          <p>{connected ? `for ${waits}, no frame yet` : "the page tries again by itself"}</p>
+          <p>{connected ? `for ${formatSpan(waited)}, no frame yet` : "the page tries again by itself"}</p>
         </div>
       </div>
       <ul className="checks" data-testid="listening">

@@ -3,11 +3,12 @@ import { TRACKS } from "../charts/trackSpecs";
 import { formatDuration, formatNumber, formatSpan } from "../core/format";
 import { pace } from "../core/pace";
 import type { RunningAction } from "../core/wire";
-import { useLive, usePaused, useServerNow, useShown, useShownNow } from "../react/live";
+import { useLive, usePaused, useShown, useShownNow } from "../react/live";
 import { useStale } from "../react/stale";
 import { Answers } from "./Answers";
 import { Cards } from "./Cards";
 import { Status } from "./Icon";
+import { EventFigures } from "./EventFigures";
 import { NamesTable, nameRows, sorted } from "./NamesTable";
 import { PageLink } from "./PageLink";
 import { SourceList } from "./SourceList";
@@ -31,6 +32,7 @@ export function Overview() {
         <div className="side">
           <Current />
           <SourceList />
+          <EventFigures />
         </div>
       </div>
       <Slowest />
@@ -47,7 +49,7 @@ function StretchTitle() {
 /** What the program does at this moment: the action that has been running longest. */
 function Now() {
   const actions = useShown("actions");
-  const now = useClock();
+  const now = useShownNow(100);
   const name = actions?.current_action;
   const since = Object.values(actions?.current ?? {})
     .filter((one) => one.name === name)
@@ -60,21 +62,14 @@ function Now() {
   );
 }
 
-/** Ten times a second while it moves, as running actions get older. */
-function useClock(): number {
-  const { frozen } = usePaused();
-  const now = useServerNow(100);
-  return frozen ? frozen.at : now;
-}
-
 const LISTED = 6;
 
 function Current() {
   const current = useShown("actions")?.current ?? {};
-  const now = useClock();
+  const now = useShownNow(100);
   const all = Object.entries(current).sort(([, a], [, b]) => a.since_at - b.since_at);
   return (
-    <section className="sec">
+    <section className="sec side-now">
       <div className="sec-h">
         <h2>Running now</h2>
         <span className="note">longest first</span>

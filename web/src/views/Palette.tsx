@@ -25,7 +25,6 @@ export default function Palette({ only }: { only?: "projects" }) {
         <div className="palette-query">
           <Icon name="search" />
           <Command.Input
-            autoFocus
             value={search}
             onValueChange={setSearch}
             placeholder={only ? "Find a project" : "Search or run a command"}

@@ -1,4 +1,4 @@
-import { formatNumber, formatPercentage, formatWhen } from "../core/format";
+import { formatNumber, formatPercentage, formatWhen, NONE } from "../core/format";
 import { byInterest, isAlive, lifetime } from "../core/sources";
 import type { Source } from "../core/wire";
 import { useShown, useShownNow } from "../react/live";
@@ -13,7 +13,7 @@ export function SourceList() {
   const now = useShownNow();
   const all = byInterest(topic);
   return (
-    <section className="sec">
+    <section className="sec side-sources">
       <div className="sec-h">
         <h2>Sources</h2>
         <span className="note">
@@ -52,14 +52,16 @@ function SourceItem({ source, now }: { source: Source; now: number }) {
 }
 
 /** What was lost of what was sent, with its share as soon as there is any. */
-export function Lost({ source }: { source: Source }) {
+export function Lost({ source, bare = false }: { source: Source; bare?: boolean }) {
   const { lost, sent } = source;
-  if (lost === undefined) return <span className="z dim">losses unknown</span>;
-  if (lost === 0) return <span className="z dim">lost 0</span>;
+  const word = bare ? "" : "lost ";
+  if (lost === undefined) return <span className="z dim">{bare ? NONE : "losses unknown"}</span>;
+  if (lost === 0) return <span className="z dim">{word}0</span>;
   const share = sent ? `, ${formatPercentage((lost / sent) * 100)}` : "";
   return (
     <span className="z crit">
-      lost {formatNumber(lost)} of {formatNumber(sent)}
+      {word}
+      {formatNumber(lost)} of {formatNumber(sent)}
       {share}
     </span>
   );

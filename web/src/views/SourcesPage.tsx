@@ -62,9 +62,9 @@ export function SourcesPage() {
             <th scope="col" className="hm">Lifetime</th>
             <th scope="col" className="num hm">Sent</th>
             <th scope="col" className="num hm">Received</th>
-            <th scope="col" className="num">Lost</th>
             <th scope="col" className="num hm">Sampled</th>
             <th scope="col" className="num hm">Late</th>
+            <th scope="col" className="num">Lost</th>
           </tr>
         </thead>
         <tbody>
@@ -118,11 +118,11 @@ function Line({ source, now }: { source: Source; now: number }) {
       <td className="hm">{lifetime(source, now)}</td>
       <td className="num hm">{formatNumber(source.sent)}</td>
       <td className="num hm">{formatNumber(source.received)}</td>
-      <td className="num">
-        <Lost source={source} />
-      </td>
       <td className="num hm">{formatNumber(source.sampled)}</td>
       <td className="num hm">{formatNumber(source.late)}</td>
+      <td className="num">
+        <Lost source={source} bare />
+      </td>
     </tr>
   );
 }

@@ -1,6 +1,6 @@
 import { Tracks } from "../charts/Tracks";
 import { COUNTS, TRACKS } from "../charts/trackSpecs";
-import { formatNumber, formatPercentage, formatShort, mebibytes, NONE } from "../core/format";
+import { formatNumber, formatPercentage, formatPlain, formatShort, mebibytes, NONE } from "../core/format";
 import { byInterest, isAlive } from "../core/sources";
 import type { Source } from "../core/wire";
 import { useShown } from "../react/live";
@@ -30,7 +30,7 @@ export function SystemPage() {
           ["Of what is there", formatPercentage(system?.memory_percent)],
           ["Threads", formatNumber(system?.thread_count)],
           ["Processes", formatNumber(system?.process_count)],
-          ["Cores", formatShort(system?.cores)],
+          ["Cores", formatPlain(system?.cores)],
         ]}
       />
       <section className="sec tracks wide">
@@ -47,11 +47,11 @@ export function SystemPage() {
               <th scope="col">Source</th>
               <th scope="col" className="hm">Host</th>
               <th scope="col" className="num hm">pid</th>
-              <th scope="col" className="num">CPU, %</th>
-              <th scope="col" className="num">Memory, MiB</th>
               <th scope="col" className="num hm">Threads</th>
               <th scope="col" className="num hm">Processes</th>
               <th scope="col" className="num hm">Own cost, % of a core</th>
+              <th scope="col" className="num">CPU, %</th>
+              <th scope="col" className="num">Memory, MiB</th>
             </tr>
           </thead>
           <tbody>
@@ -78,11 +78,11 @@ function Line({ source }: { source: Source }) {
       </td>
       <td className="hm">{source.host}</td>
       <td className="num hm">{source.pid}</td>
-      <Cell value={source.cpu_percent} />
-      <Cell value={source.memory_mb} />
       <Cell value={source.thread_count} extra />
       <Cell value={source.process_count} extra />
       <Cell value={source.own_cpu_percent} extra />
+      <Cell value={source.cpu_percent} />
+      <Cell value={source.memory_mb} />
     </tr>
   );
 }

@@ -1,5 +1,5 @@
 import type { SparkData } from "../charts/Sparkline";
-import { formatChange, formatNumber, formatShort, mebibytes, percent } from "../core/format";
+import { formatChange, formatCompact, formatNumber, formatPlain, mebibytes, percent } from "../core/format";
 import type { Live } from "../core/live";
 import type { PointRing } from "../core/ring";
 import type { ActionsTopic, EventsTopic, SystemTopic } from "../core/wire";
@@ -67,7 +67,7 @@ export const CARDS: readonly CardSpec[] = [
     id: "cpu",
     name: "CPU",
     value: ({ system }) => system?.cpu_percent,
-    figure: (v) => ({ value: formatShort(v), unit: "%" }),
+    figure: (v) => percent(v),
     level: over(50, 80),
     read: column("system", "cpu_percent"),
     scale: { high: 100, limits: [[50, "warn"], [80, "crit"]] },
@@ -84,7 +84,7 @@ export const CARDS: readonly CardSpec[] = [
     change: (d) => `${formatChange(d, Math.abs(d) < 10 ? 1 : 0)} MiB`,
     foot: ({ system }) => {
       const all = mebibytes(system?.memory_total_mb);
-      return system?.memory_total_mb === undefined ? "" : `of ${formatShort(Number(all.value.replaceAll(",", "")))} ${all.unit}`;
+      return system?.memory_total_mb === undefined ? "" : `of ${formatPlain(Number(all.value.replaceAll(",", "")))} ${all.unit}`;
     },
   },
   {
@@ -95,7 +95,7 @@ export const CARDS: readonly CardSpec[] = [
     read: column("actions", "actions_per_minute"),
     scale: { high: 1 },
     change: plainChange,
-    foot: ({ actions }) => `${formatNumber(actions?.total_actions)} in all`,
+    foot: ({ actions }) => `${formatCompact(actions?.total_actions)} in all`,
   },
   {
     id: "success",
@@ -127,13 +127,13 @@ export const CARDS: readonly CardSpec[] = [
     scale: { high: 4 },
     change: plainChange,
     foot: ({ events }) =>
-      events?.events_processed === undefined ? "" : `${formatNumber(events.events_processed)} done`,
+      events?.events_processed === undefined ? "" : `${formatCompact(events.events_processed)} done`,
   },
   {
     id: "errors",
     name: "Errors",
     value: ({ actions, events }) => sum(actions?.error_count, events?.events_failed),
-    figure: (v) => ({ value: formatNumber(v), unit: "in all" }),
+    figure: (v) => ({ value: formatCompact(v), unit: "in all" }),
     read: errors,
     scale: { high: 2 },
     bars: true,
@@ -154,7 +154,7 @@ export const CARDS: readonly CardSpec[] = [
     read: column("system", "process_count"),
     scale: { high: 2 },
     change: plainChange,
-    foot: ({ system }) => (system?.cores === undefined ? "" : `${formatShort(system.cores)} cores`),
+    foot: ({ system }) => (system?.cores === undefined ? "" : `${formatPlain(system.cores)} cores`),
   },
 ];
 
