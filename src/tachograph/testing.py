@@ -71,9 +71,9 @@ class Captured:
         labels: dict[str, str] | None = None,
     ) -> int:
         for number, one in state.definitions.items():
-            if (one.kind, one.name, one.span) == (kind, name, span):
-                if labels is None or one.labels == labels:
-                    return number
+            same = (one.kind, one.name, one.span) == (kind, name, span)
+            if same and labels in (None, one.labels):
+                return number
         raise KeyError(f"{kind} {name!r} was not recorded")
 
 

@@ -24,7 +24,8 @@ RUN = """
         if n % 100 == 0:
             tacho.flush()
     state = recording.recorder().state
-    print("lost", sum(n for (reason, sampled), n in state.losses.items() if not sampled), flush=True)
+    lost = sum(n for (reason, sampled), n in state.losses.items() if not sampled)
+    print("lost", lost, flush=True)
     {after}
     print("done", flush=True)
 """

@@ -163,7 +163,7 @@ class Seconds:
         return new, rows
 
     def give_back(self, series: list[Series], seconds: list[Second]) -> None:
-        """What `take` gave could not be stored: it is part of the next take, up to an hour of it."""
+        """What `take` gave could not be stored: the next take has it again, up to an hour of it."""
         self._new = series + self._new
         for second in seconds:
             row = self._open.setdefault(second.at_s, {})

@@ -26,7 +26,7 @@ class Clock:
         return self._wall + _boot_ns() - self._boot
 
     def jump_s(self) -> float | None:
-        """By how much the wall clock moved against this one, once for each move above TOLERANCE_S."""
+        """By how much the wall clock moved against this one, once a move above TOLERANCE_S."""
         apart = time.time_ns() - self.now_ns()
         if abs(apart - self._told) <= TOLERANCE_S * 1e9:
             return None

@@ -89,7 +89,7 @@ def default_service() -> str:
 
 
 def started_of(id: str) -> tuple[int, float] | None:
-    """Process id and start (seconds since the epoch) that an id was made of; None for a foreign id."""
+    """Process id and start (s since the epoch) that an id was made of; None for a foreign id."""
     parts = id.split("-")
     try:
         return int(parts[1]), int(parts[0], 16) / 1000

@@ -59,7 +59,7 @@ def _value(value: Any) -> Any:
 
 
 def json_value(value: Any, depth: int = 0) -> Any:
-    """A published value with what JSON can't carry turned into text or, for NaN and infinities, None."""
+    """A published value; what JSON can't carry becomes text or, for NaN and infinities, None."""
     if depth > 16:
         return "…"
     if isinstance(value, dict):

@@ -189,7 +189,8 @@ class Recorder:
             self._invalid_told = invalid
             self.warn(
                 "invalid",
-                "a value was not recorded: durations and counts must be finite and >= 0, gauges finite",
+                "a value was not recorded: durations and counts must be finite and >= 0, "
+                "gauges finite",
             )
 
     def publish(self, topic: str, value: dict[str, Any]) -> None:

@@ -322,5 +322,5 @@ def observe(key: TimerKey, seconds: float, error: str) -> None:
 
 
 def refuse() -> None:
-    """Count a value that can't be recorded: not a number, infinite, or negative where it mustn't be."""
+    """Count a value that can't be recorded: no number, infinite, or negative without a right to."""
     inbox.invalid += 1

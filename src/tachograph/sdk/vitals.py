@@ -67,4 +67,4 @@ class Vitals:
         if self.journal is None:
             return {}
         known = (started_of(id) for id in self.journal.sources())
-        return {pid: started_s for pid, started_s in filter(None, known)}
+        return dict(filter(None, known))

@@ -173,7 +173,7 @@ class SqliteStore:
         return dict(self._decoded(at_s, rows[0][0])) if rows else {}
 
     def _decoded(self, at_s: int, data: bytes) -> list[tuple[int, Sample]]:
-        """A row's samples. A damaged one must not stop all that follow: it is empty, and counted."""
+        """A row's samples. A damaged one must not stop what follows: it is empty, and counted."""
         try:
             return codec.decode(data)
         except StoreError as error:
