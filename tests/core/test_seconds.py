@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.core.histogram import pairs
-from tachograph.core.seconds import MAX_WAITING_S, Seconds, merged
+from tachograph.core.seconds import MAX_WAITING_S, merged
 from tachograph.core.source import SourceState
 from tachograph.model import Merge, Sample, Second, Series, SeriesKey
 from tachograph.store.memory import MemoryStore

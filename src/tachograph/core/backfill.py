@@ -45,10 +45,12 @@ class _Replay:
                 self._errors[key.span] += sample.errors
             elif key in self._series and self._series[key].kind == "gauge":
                 self._gauges[key] = sample.value
-                sampled = (
-                    sampled or key.name == "system.memory_mb" or key.name == "system.cpu_percent"
-                )
+                sampled = sampled or key.name in ("system.memory_mb", "system.cpu_percent")
         return sampled
+
+    def _ended(self, key: SeriesKey, at_s: int) -> bool:
+        """Whether nobody is left who could set the gauge: an unchanged one isn't stored."""
+        return self._ends.get((key.project, key.service), at_s) < at_s
 
     def system(self) -> list[float | None]:
         return [self._gauge("system." + column) for column in SYSTEM_COLUMNS]

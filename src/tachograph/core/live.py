@@ -141,7 +141,7 @@ class Live:
                 kinds = self._of(project, kind)
                 news, errors = scope.news(kind, kinds)
                 if not self._ticked:
-                    errors = 0  # all of them are from before this server
+                    news = errors = 0  # all of it is from before this server
                 if news > 0 or (lived and any(total.count for total in kinds)):
                     points.add(now, self._point(project, kind, kinds, errors, now))
         self._ticked = True
