@@ -7,7 +7,6 @@ are gone stay until `trim`, `forget` or `enforce_cap` deletes them.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tachograph.journal.segment import (
     LOCK,
     SegmentFiles,
     file_size,
+    free_bytes,
     log_directory,
     remove_segments,
     segment_numbers,
@@ -138,6 +138,8 @@ class FileJournal:
         """See `Journal`. Everything else in the source's directory goes too."""
         if self.alive(source_id):
             return 0
+        import shutil
+
         before = self.size_bytes(source_id)
         try:
             shutil.rmtree(log_directory(self._root, source_id), ignore_errors=True)
@@ -155,7 +157,7 @@ class FileJournal:
         sizes = {name: self.size_bytes(name) for name in self.sources()}
         total = sum(sizes.values())
         try:
-            free = shutil.disk_usage(self._root).free
+            free = free_bytes(self._root)
         except OSError:
             return []
         allowed = min(self._total_bytes, self._free_share * (free + total))

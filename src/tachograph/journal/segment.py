@@ -9,7 +9,6 @@ Everything is for its user alone: directories are 0700, files 0600.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 
 from tachograph.errors import JournalError
@@ -49,6 +48,16 @@ def file_size(path: str) -> int:
         return 0
 
 
+def free_bytes(path: str) -> int:
+    """What an ordinary user may still write on that disk. Raises OSError."""
+    if sys.platform == "win32":
+        import shutil
+
+        return shutil.disk_usage(path).free
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize
+
+
 def remove_segments(directory: str, numbers: list[int]) -> int:
     """Delete segments, oldest first; returns the bytes set free. One that can't be deleted
     stays, and so do the newer ones."""
@@ -86,6 +95,8 @@ def create_log(directory: str) -> Hold:
     except OSError:
         if hold:
             hold.release()
+        import shutil
+
         shutil.rmtree(hidden, ignore_errors=True)
         raise
     return hold
