@@ -151,6 +151,14 @@ test("a tick renews the age though no value moved", () => {
   expect(live.link.heardAt).toBe(world.seconds);
 });
 
+test("ticks without a change say that nothing was called meanwhile", () => {
+  hello();
+  snapshot("actions", "k3v9:1", { names: { a: { count: 5, total_s: 1 } } });
+  world.pass(3);
+  world.socket.say({ type: "tick", now: world.seconds });
+  expect(live.namesSeen).toHaveLength(2);
+});
+
 test("another topic is asked for when somebody follows it, and given up with the last", () => {
   hello();
   const first = live.follow("tasks");

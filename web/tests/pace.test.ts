@@ -19,7 +19,7 @@ test("calls that take 1.6 times what they took before are 1.6 times slower, and 
     { at: 0, names: { embed: named(100, 10), other: named(100, 1) } },
     { at: 60, names: { embed: named(200, 26), other: named(110, 1.1) } },
   ]);
-  expect(isSlow(compared, { total_actions: 310 }, 60).text).toBe("1.6 × slower");
+  expect(isSlow(compared, { total_actions: 310 }, 1, 60).text).toBe("1.6 × slower");
   expect(where(compared, undefined).text).toBe("embed");
 });
 
@@ -29,12 +29,17 @@ test("with too few calls before there is no verdict", () => {
     { at: 60, names: { embed: named(50, 100) } },
   ]);
   expect(compared?.ratio).toBeUndefined();
-  expect(isSlow(compared, { total_actions: 50 }, 60).text).toBe("Too early to tell");
+  expect(isSlow(compared, { total_actions: 50 }, 1, 60).text).toBe("Too early to tell");
 });
 
 test("a page that has just opened can't compare yet and says so", () => {
   expect(pace([{ at: 0, names: { a: named(10, 1) } }])).toBeUndefined();
-  expect(isSlow(undefined, { total_actions: 10 }, 0).text).toBe("Comparing");
+  expect(isSlow(undefined, { total_actions: 10 }, 1, 0).text).toBe("Comparing");
+});
+
+test("when no source is alive nothing can be slow, whatever the sums say", () => {
+  const answer = isSlow(undefined, { total_actions: 10, updated_at: 50 }, 0, 60);
+  expect(answer.text).toBe("Nothing runs");
 });
 
 test("sums that shrink, when an old source is forgotten, are left out", () => {

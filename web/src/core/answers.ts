@@ -46,9 +46,17 @@ export function notKnown(before: Answer, at: number): Answer {
   return { text: "Not known", evidence: `${before.text.toLowerCase()} at ${formatClock(at)}`, shape: "idle" };
 }
 
-export function isSlow(pace: Pace | undefined, actions: ActionsTopic | undefined, now: number): Answer {
+export function isSlow(
+  pace: Pace | undefined,
+  actions: ActionsTopic | undefined,
+  live: number | undefined,
+  now: number,
+): Answer {
   if (!actions?.total_actions) {
     return { text: "No action yet", evidence: "nothing timed so far" };
+  }
+  if (live === 0) {
+    return { text: "Nothing runs", evidence: `last action ${formatWhen(actions.updated_at, now)}`, shape: "end" };
   }
   if (pace === undefined || (pace.calls > 0 && pace.window_s < 10)) {
     return { text: "Comparing", evidence: "needs 10 s of this page", shape: "busy" };

@@ -44,7 +44,7 @@ export function percent(value: number | null | undefined): Figure {
   if (absent(value)) return none;
   if (value > 99 && value < 100) return { value: Math.min(value, 99.99).toFixed(2), unit: "%" };
   if (value > 0 && value < 0.01) return { value: "< 0.01", unit: "%" };
-  const digits = value === 0 || value >= 10 ? 0 : value < 1 ? 2 : 1;
+  const digits = value === 0 || value === 100 ? 0 : value < 1 ? 2 : value < 10 || value >= 90 ? 1 : 0;
   return { value: formatNumber(value, digits), unit: "%" };
 }
 

@@ -177,6 +177,8 @@ export class Live {
       if (type === "snapshot") this.snapshot(topic, pos, change);
       if (type === "delta") this.delta(topic, pos, change);
     }
+    // Sums that don't move are news too: nothing was called meanwhile.
+    if (type === "tick") this.noteNames(this.topics.get("actions") as ActionsTopic | undefined);
     if (type !== "refused") this.set({ heardAt: this.clock.now() });
   }
 
@@ -208,13 +210,17 @@ export class Live {
   }
 
   private noteActions(value: ActionsTopic): void {
-    const at = this.clock.now();
     const newest = this.points.actions.newest;
     if (newest !== undefined && newest > (this.points.success.newest ?? -Infinity)) {
       this.points.success.append(newest, [value.success_rate ?? null]);
     }
+    this.noteNames(value);
+  }
+
+  private noteNames(value: ActionsTopic | undefined): void {
+    const at = this.clock.now();
     const last = this.namesSeen.at(-1);
-    if (value.names === undefined || (last && at - last.at < 0.9)) return;
+    if (value?.names === undefined || (last && at - last.at < 0.9)) return;
     this.namesSeen.push({ at, names: value.names });
     while (this.namesSeen.length > 2 && (this.namesSeen[1]?.at ?? at) < at - NAMES_KEPT_S) {
       this.namesSeen.shift();

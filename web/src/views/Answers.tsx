@@ -15,7 +15,7 @@ export function Answers() {
   const compared = pace(frozen ? frozen.namesSeen : live.namesSeen);
   const rows: [string, string, Answer][] = [
     ["running", "Is it running", unheard === undefined || frozen ? running : notKnown(running, unheard)],
-    ["slow", "Is it slow", isSlow(compared, actions, now)],
+    ["slow", "Is it slow", isSlow(compared, actions, sources?.live, now)],
     ["where", "Where", where(compared, actions?.names)],
     ["since", "Since when", sinceWhen(sources, now)],
     ["compared", "Compared with", comparedWith(compared)],

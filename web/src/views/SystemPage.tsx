@@ -1,6 +1,6 @@
 import { Tracks } from "../charts/Tracks";
 import { COUNTS, TRACKS } from "../charts/trackSpecs";
-import { formatNumber, formatPercentage, formatPlain, formatShort, mebibytes, NONE } from "../core/format";
+import { count, formatNumber, formatPercentage, formatPlain, formatShort, mebibytes, NONE } from "../core/format";
 import { byInterest, isAlive } from "../core/sources";
 import type { Source } from "../core/wire";
 import { useShown } from "../react/live";
@@ -22,12 +22,12 @@ export function SystemPage() {
   const alive = all.filter(isAlive);
   return (
     <>
-      <PageHead title="System" note={`${formatNumber(system?.live)} live sources together; each process counted once`} stale={stale} />
+      <PageHead title="System" note={`${count(system?.live ?? 0, "live source")} together; each process counted once`} stale={stale} />
       <Figures
         items={[
           ["CPU", formatPercentage(system?.cpu_percent)],
           ["Memory", `${memory.value} ${memory.unit}`.trim()],
-          ["Of what is there", formatPercentage(system?.memory_percent)],
+          ["Memory, share", formatPercentage(system?.memory_percent)],
           ["Threads", formatNumber(system?.thread_count)],
           ["Processes", formatNumber(system?.process_count)],
           ["Cores", formatPlain(system?.cores)],
@@ -78,8 +78,8 @@ function Line({ source }: { source: Source }) {
       </td>
       <td className="hm">{source.host}</td>
       <td className="num hm">{source.pid}</td>
-      <Cell value={source.thread_count} extra />
-      <Cell value={source.process_count} extra />
+      <Cell value={source.thread_count} whole />
+      <Cell value={source.process_count} whole />
       <Cell value={source.own_cpu_percent} extra />
       <Cell value={source.cpu_percent} />
       <Cell value={source.memory_mb} />
@@ -87,8 +87,16 @@ function Line({ source }: { source: Source }) {
   );
 }
 
-function Cell({ value, extra = false }: { value: number | undefined; extra?: boolean }) {
-  const place = extra ? "num hm" : "num v1";
+interface CellProps {
+  value: number | undefined;
+  /** Left out where there is little width. */
+  extra?: boolean;
+  /** A count, left out likewise. */
+  whole?: boolean;
+}
+
+function Cell({ value, extra = false, whole = false }: CellProps) {
+  const place = extra || whole ? "num hm" : "num v1";
   if (value === undefined) {
     return (
       <td className={`${place} dim`} title="not measured">
@@ -96,5 +104,5 @@ function Cell({ value, extra = false }: { value: number | undefined; extra?: boo
       </td>
     );
   }
-  return <td className={place}>{formatShort(value)}</td>;
+  return <td className={place}>{whole ? formatNumber(value) : formatShort(value)}</td>;
 }
