@@ -1,1 +1,1 @@
-"""What Tachograph costs and how fast it is: `python -m benchmarks`. Not a test: figures decide nothing."""
+"""What Tachograph costs and how fast it is: `python -m benchmarks`. No figure decides a test."""

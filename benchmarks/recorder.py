@@ -239,7 +239,9 @@ def _flusher(seconds: float) -> list[Figure]:
             target="< 1 %",
             note=f"{flushes:.0f} frames/s",
         ),
-        Figure("one small flush", 1e6 * busy / flushes, "us", target="<= 150", note="wake-up included"),
+        Figure(
+            "one small flush", 1e6 * busy / flushes, "us", target="<= 150", note="wake-up included"
+        ),
         Figure("flusher when idle", 100 * idle, "% of a core", note="samples at 1 Hz"),
     ]
 
