@@ -103,9 +103,12 @@ class Follower:
             at = (time.time() // self.interval_s + 1) * self.interval_s
             await asyncio.sleep(max(0.0, at - time.time()))
             now = max(at, time.time())
-            self.live.tick(now - now % self.interval_s)
-            self.hub.tick(now)
-            self.hub.remind(now, self.interval_s)
+            try:
+                self.live.tick(now - now % self.interval_s)
+                self.hub.tick(now)
+                self.hub.remind(now, self.interval_s)
+            except Exception:  # one bad value must not stop the clock for everybody
+                log.exception("a tick failed; the next one tries again")
 
     async def _housekeep(self) -> None:
         expire_at = time.monotonic() + EXPIRE_S

@@ -31,6 +31,8 @@ _decode = msgspec.msgpack.Decoder(SourceState).decode
 TURN_BYTES = 1 << 20
 #: A frame that comes so long after it was written is late.
 LATE_S = 5.0
+#: An instant further ahead of this machine's clock is taken for now.
+AHEAD_NS = 5_000_000_000
 #: Without a frame for so long, at least, a living source is silent.
 SILENT_S = 3.0
 Publish = Callable[[str, str, dict[str, Any]], object]
@@ -165,7 +167,11 @@ class Ingest:
         if len(self._waiting) > 1:
             ready.sort(key=lambda one: one[0])
         for _, id, read in ready:
-            self._apply(id, read, now_ns)
+            try:
+                self._apply(id, read, now_ns)
+            except Exception:  # whatever a log holds, the others are served
+                log.exception("frame %d of source %s can't be applied; it is lost", read.seq, id)
+                self.states[id].gap(1)
 
     def _apply(self, id: str, read: _Read, now_ns: int) -> None:
         state, frame = self.states[id], read.frame
@@ -183,6 +189,8 @@ class Ingest:
             # Before its first frame, because from here on the totals move by steps.
             state.source = frame.source
             self.live.put(state)
+        # A clock that is ahead must not put figures where no chart, and no store, looks.
+        frame.at_ns = max(0, min(frame.at_ns, now_ns + AHEAD_NS))
         steps = state.apply(frame, read.seq)
         self.frames += 1
         if not self.catching_up and now_ns - frame.at_ns > LATE_S * 1e9:
