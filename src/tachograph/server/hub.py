@@ -111,7 +111,7 @@ class Hub:
             self._channels[key] = channel
             self._members[channel] = {}
         missed = channel.missed(position) if position else None
-        outbox.put_all([channel.whole(now)] if missed is None else missed)
+        outbox.put_all([channel.whole(now)] if missed is None else missed, channel)
         self._members[channel][outbox] = None
         return channel
 
@@ -134,7 +134,7 @@ class Hub:
         """Tell who heard nothing in this interval that the connection lives."""
         message = msgspec.json.encode({"type": "tick", "now": now})
         for outbox in self.clients():
-            if outbox.quiet or outbox.lagging:
+            if outbox.quiet or outbox.lagging or outbox.full:
                 continue
             if now - outbox.last_at >= 0.9 * interval_s:
                 outbox.put(message)

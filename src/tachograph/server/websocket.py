@@ -99,6 +99,7 @@ class Client:
     async def _read(self) -> None:
         with contextlib.suppress(WebSocketDisconnect):
             while True:
+                await self._outbox.room()
                 message = await self._socket.receive()
                 if message["type"] == "websocket.disconnect":
                     return
@@ -119,7 +120,8 @@ class Client:
                     self._follower.hub.leave(self._outbox, channel)
         elif isinstance(request, session.GetMetrics):
             now = time.time()
-            self._outbox.put_all(channel.whole(now) for channel in self._channels.values())
+            for channel in self._channels.values():
+                self._outbox.put(channel.whole(now), channel)
         else:
             self._outbox.put(_encode(request.message()))
 
