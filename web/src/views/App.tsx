@@ -65,6 +65,7 @@ function Frame() {
           <Route path="/system" element={<SystemPage />} />
           <Route path="/quality" element={<Teach page="quality" />} />
           <Route path="/series" element={<Teach page="metrics" />} />
+          <Route path="/metrics" element={<Teach page="metrics" />} />
           <Route path="/alerts" element={<Teach page="alerts" />} />
           <Route path="/sources" element={<SourcesPage />} />
           <Route path="*" element={<Nowhere />} />

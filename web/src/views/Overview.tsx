@@ -1,6 +1,6 @@
 import { Tracks } from "../charts/Tracks";
 import { TRACKS } from "../charts/trackSpecs";
-import { formatDuration, formatNumber, formatSpan } from "../core/format";
+import { formatDuration, formatNumber } from "../core/format";
 import { pace } from "../core/pace";
 import type { RunningAction } from "../core/wire";
 import { useLive, usePaused, useShown, useShownNow } from "../react/live";
@@ -11,6 +11,7 @@ import { Status } from "./Icon";
 import { EventFigures } from "./EventFigures";
 import { NamesTable, nameRows, sorted } from "./NamesTable";
 import { PageLink } from "./PageLink";
+import { StretchTitle } from "./StretchTitle";
 import { SourceList } from "./SourceList";
 
 export function Overview() {
@@ -38,12 +39,6 @@ export function Overview() {
       <Slowest />
     </div>
   );
-}
-
-function StretchTitle() {
-  const { range } = usePaused();
-  if (range.kind === "live") return <h2>Last 60 s</h2>;
-  return <h2>{formatSpan(Math.round(range.to - range.from))} in view</h2>;
 }
 
 /** What the program does at this moment: the action that has been running longest. */

@@ -1,7 +1,9 @@
+import { useEffect, useRef } from "react";
 import { endedSince } from "../core/answers";
 import { count, formatClock, formatSpan } from "../core/format";
 import { usePaused, useServerNow, useTopic } from "../react/live";
 import { useRange } from "../react/range";
+import { useUi } from "../react/ui";
 import { Status } from "./Icon";
 
 /** The view stands still: says since when, and what was missed meanwhile. */
@@ -12,7 +14,14 @@ export function PausedBand() {
   const actions = useTopic("actions");
   const events = useTopic("events");
   const sources = useTopic("sources");
-  if (range.kind === "live") return null;
+  const say = useUi((ui) => ui.say);
+  const missedWords = useRef("");
+  const paused = range.kind === "fixed";
+  useEffect(() => {
+    if (paused) return;
+    if (missedWords.current) say(`Live again; missed ${missedWords.current}`);
+    missedWords.current = "";
+  }, [paused, say]);
   const before = frozen?.topics;
   const grown = (a: number | undefined, b: number | undefined) => Math.max(0, (a ?? 0) - (b ?? 0));
   const errors =
@@ -28,6 +37,10 @@ export function PausedBand() {
         ...(ended ? [`${count(ended, "ended source")}`] : []),
       ]
     : [];
+  useEffect(() => {
+    if (paused && missed.length) missedWords.current = missed.join(", ");
+  });
+  if (range.kind === "live") return null;
   // A link can open in the past: the figures are then newer than the charts.
   const apart = frozen && Math.abs(frozen.at - range.to) > 5 ? `; figures as of ${formatClock(frozen.at)}` : "";
   return (

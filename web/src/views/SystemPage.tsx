@@ -7,6 +7,7 @@ import { useShown } from "../react/live";
 import { useStale } from "../react/stale";
 import { shapeOf, Status } from "./Icon";
 import { Figures, PageHead } from "./PageHead";
+import { StretchTitle } from "./StretchTitle";
 import { Teach } from "./Teach";
 
 const SPECS = [...TRACKS.filter((spec) => spec.id === "system"), COUNTS];
@@ -34,6 +35,10 @@ export function SystemPage() {
         ]}
       />
       <section className="sec tracks wide">
+        <div className="sec-h">
+          <StretchTitle />
+          <span className="note">drag to zoom, Space to pause</span>
+        </div>
         <Tracks specs={SPECS} />
       </section>
       <section className="sec">
