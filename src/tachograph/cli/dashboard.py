@@ -49,7 +49,10 @@ def run(args: argparse.Namespace) -> int:
             token = service.server.launch_token
             webbrowser.open(launch_url(config.host, service.port, token))
 
-    service.run(started)
+    try:
+        service.run(started)
+    except KeyboardInterrupt:
+        pass  # it was asked to stop, and it has stopped
     return 0
 
 

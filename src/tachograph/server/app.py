@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, WebSocketRoute
-from starlette.types import ASGIApp
+from starlette.routing import Match, Mount, WebSocketRoute
+from starlette.types import ASGIApp, Scope
 from starlette.websockets import WebSocket
 
 from tachograph._version import __version__
@@ -104,7 +105,7 @@ def build(
     )
     follower.restore()
     about = About(f"{config.host}:{port}", home, config.interval_s)
-    api = _api(follower, about)
+    api = _api(follower, about, auth)
     app: ASGIApp = BodyLimit(api)
     app = Guard(
         app,
@@ -122,7 +123,7 @@ def _launch_token(config: ServerConfig, home: Path) -> str | None:
     return config.token or read_or_create_secret(home / "token")
 
 
-def _api(follower: Follower, about: About) -> FastAPI:
+def _api(follower: Follower, about: About, auth: Auth) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(follower.run(), name="tachograph follower")
@@ -142,12 +143,13 @@ def _api(follower: Follower, about: About) -> FastAPI:
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    api.include_router(routes(follower))
-    api.add_exception_handler(404, _not_found)
+    api.include_router(routes(follower, auth))
+    api.add_exception_handler(HTTPException, _refused)
+    api.add_exception_handler(RequestValidationError, _not_allowed)
     for path, topics in FIXED.items():
         api.router.routes.append(WebSocketRoute(path, _endpoint(follower, about, topics)))
     api.router.routes.append(WebSocketRoute("/ws", _endpoint(follower, about, None)))
-    api.router.routes.append(Mount("/", Dashboard(), name="dashboard"))
+    api.router.routes.append(_Pages("/", Dashboard(), name="dashboard"))
     return api
 
 
@@ -162,9 +164,30 @@ def _endpoint(
     return endpoint
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
-    detail = error.detail if isinstance(error, HTTPException) else str(error)
-    return problem(404, str(detail), request.url.path, "see /openapi.json")
+class _Pages(Mount):
+    """Has what no route has: a path with another method is a route's, and answered by it."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Never more than partly, so that routes before it which match partly come first."""
+        match, inner = super().matches(scope)
+        return (Match.PARTIAL if match is Match.FULL else match), inner
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    allowed = headers.get("Allow", "see /openapi.json")
+    seen = f"{request.method} {request.url.path}"
+    answer = problem(error.status_code, str(error.detail), seen, allowed)
+    answer.headers.update(headers)
+    return answer
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = " ".join(map(str, first["loc"]))
+    return problem(422, f"{where} is not allowed", str(first["input"])[:200], str(first["msg"]))
 
 
 def _report(task: asyncio.Task[None]) -> None:

@@ -15,6 +15,8 @@ from tachograph.server.serve import Service
 
 log = logging.getLogger("tachograph.server")
 
+LIVE_ONLY = "another server holds this home's store; this one runs live only, and stores nothing"
+
 
 class DashboardServer:
     """Serves the page for this program, and for every other that records into the same home.
@@ -87,7 +89,8 @@ class DashboardServer:
         flags = {
             "host": self.host,
             "port": self.port,
-            "interval": self.metrics_collector.sample_interval,
+            # A program may sample itself more seldom than a page is to move.
+            "interval": min(60.0, self.metrics_collector.sample_interval),
             **self._options,
         }
         # Another server on the same home may hold the store; then this one runs live only.
@@ -98,5 +101,6 @@ class DashboardServer:
         return self._service
 
     def _announce(self) -> None:
-        log.info("dashboard at %s", self.url)
         print(f"Tachograph: {self.url}", flush=True)
+        if self._service is not None and not self._service.server.follower.store.leased:
+            log.warning("%s", LIVE_ONLY)

@@ -49,6 +49,7 @@ class Follower:
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._commit_took = 0.0
+        self._old: set[str] = set()
 
     @property
     def default_rate(self) -> float:
@@ -104,7 +105,8 @@ class Follower:
             await asyncio.sleep(max(0.0, at - time.time()))
             now = max(at, time.time())
             try:
-                self.live.tick(now - now % self.interval_s)
+                # A thousandth more, or a tick in time would be rounded to the one before.
+                self.live.tick((now / self.interval_s + 1e-3) // 1 * self.interval_s)
                 self.hub.tick(now)
                 self.hub.remind(now, self.interval_s)
             except Exception:  # one bad value must not stop the clock for everybody
@@ -118,14 +120,21 @@ class Follower:
             await self._commit()
             if time.monotonic() >= expire_at:
                 expire_at = time.monotonic() + EXPIRE_S
-                self._expire()
+                await self._expire()
 
-    def _expire(self) -> None:
+    async def _expire(self) -> None:
+        """Let go of what is old. What can't be deleted now is old the next time too."""
         gone = self.ingest.expire(time.time())
         if self.store.leased:
-            for id in gone:
-                self.store.forget(id)
-            self.store.expire(int(time.time()) - KEEP_SECONDS_S)
+            self._old.update(gone)
+            with contextlib.suppress(StoreError):
+                await asyncio.to_thread(self._forget, int(time.time()) - KEEP_SECONDS_S)
+
+    def _forget(self, before_s: int) -> None:
+        self.store.expire(before_s)
+        for id in tuple(self._old):
+            self.store.forget(id)
+            self._old.discard(id)
 
     # -- the hub's needs ---------------------------------------------------
 
@@ -154,7 +163,12 @@ class Follower:
         began = time.monotonic()
         commit, topics = self._take()
         if commit is not None or topics is not None:
-            await asyncio.to_thread(self._store, commit, topics)
+            writing = asyncio.ensure_future(asyncio.to_thread(self._write, commit, topics))
+            try:
+                await asyncio.shield(writing)
+            finally:
+                # Cancelled or not: what was taken is stored, or given back on this thread.
+                self._settle(await writing, commit, topics)
         self._commit_took = time.monotonic() - began
 
     def _take(self) -> tuple[Commit | None, Topics | None]:
@@ -165,7 +179,8 @@ class Follower:
             topics = self.hub.published.dump()
         return self.ingest.take_commit(), topics
 
-    def _store(self, commit: Commit | None, topics: Topics | None) -> None:
+    def _write(self, commit: Commit | None, topics: Topics | None) -> str:
+        """Store it, on any thread; returns why that failed, "" when it didn't."""
         try:
             self.store.commit(
                 sources=commit.sources if commit else (),
@@ -173,11 +188,15 @@ class Follower:
                 seconds=commit.seconds if commit else (),
                 meta={"topics": topics} if topics is not None else None,
             )
-            self.store_error = ""
+            return ""
         except StoreError as error:
-            if not self.store_error:
-                log.warning("history is not being stored: %s", error)
-            self.store_error = str(error)
+            return str(error)
+
+    def _settle(self, error: str, commit: Commit | None, topics: Topics | None) -> None:
+        if error and not self.store_error:
+            log.warning("history is not being stored: %s", error)
+        self.store_error = error
+        if error:
             self.hub.published_changed = self.hub.published_changed or topics is not None
             if commit is not None:
                 self.ingest.give_back(commit)
@@ -187,5 +206,6 @@ class Follower:
         if self._timer is not None:
             self._timer.cancel()
         if self.store.leased:
-            self._store(*self._take())
+            taken = self._take()
+            self._settle(self._write(*taken), *taken)
         self.store.close()

@@ -1,4 +1,4 @@
-"""The HTTP routes: topics, sources, health."""
+"""The HTTP routes: topics, sources, session, health."""
 
 from __future__ import annotations
 
@@ -10,9 +10,36 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from tachograph.core.session import BUILT_IN, MAX_TOPIC_LENGTH
+from tachograph.core.patch import MAX_DEPTH, carried
+from tachograph.core.published import reserved
+from tachograph.core.session import BUILT_IN, MAX_TOPIC_LENGTH, SHARED
+from tachograph.server.auth import Auth
 from tachograph.server.follower import Follower
+from tachograph.server.guard import HTTPS_KEY, ROLE_KEY
 
+_CARRIED = (
+    f"a JSON object of at most {MAX_DEPTH} levels, its numbers finite and its integers of 64 bits"
+)
+_TEXT = {"type": "string"}
+_FACTS = {
+    "type": "object",
+    "properties": {"error": _TEXT, "seen": _TEXT, "allowed": {}},
+    "required": ["error", "seen", "allowed"],
+}
+
+
+def _says(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": _FACTS}}}
+
+
+#: What the guard, and checks of parameters, may answer anywhere under /api.
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: _says("no token, or a wrong one"),
+    403: _says("this token, or a page of another site, may not do this"),
+    421: _says("this server is not known by that Host"),
+    422: _says("a parameter is not allowed"),
+    429: _says("too many wrong tokens from this address"),
+}
 Project = Annotated[str | None, Query(max_length=200, description="only this project")]
 TopicName = Annotated[str, Path(min_length=1, max_length=MAX_TOPIC_LENGTH)]
 
@@ -26,12 +53,13 @@ def _json(value: Any, headers: dict[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json", headers=headers)
 
 
-def routes(follower: Follower) -> APIRouter:
+def routes(follower: Follower, auth: Auth) -> APIRouter:
     """All routes over one follower."""
     router = APIRouter()
     router.include_router(_health(follower))
-    router.include_router(_topics(follower))
-    router.include_router(_sources(follower))
+    router.include_router(_topics(follower), responses=_REFUSALS)
+    router.include_router(_sources(follower), responses=_REFUSALS)
+    router.include_router(_session(auth), responses=_REFUSALS)
     return router
 
 
@@ -51,6 +79,12 @@ def _health(follower: Follower) -> APIRouter:
         return _json({"status": "ready"})
 
     return router
+
+
+_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": {"type": "object", "additionalProperties": True}}},
+}
 
 
 def _topics(follower: Follower) -> APIRouter:
@@ -87,18 +121,26 @@ def _topics(follower: Follower) -> APIRouter:
 
     @router.post(
         "/api/topics/{topic:path}",
-        responses={400: {"description": "not a JSON object"}, 413: {"description": "too large"}},
+        responses={
+            400: _says("no JSON object, or one that can't be carried"),
+            409: _says("a topic that is the server's own, or one topic too many"),
+            413: _says("too large"),
+        },
+        openapi_extra={"requestBody": _BODY},
     )
     async def publish(request: Request, topic: TopicName, project: Project = None) -> Response:
-        """Merge a JSON object into a topic, key by key."""
+        """Merge a JSON object into a topic, key by key; null deletes a key."""
         body = await request.body()
         try:
             value = msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             value = None
-        if not isinstance(value, dict):
+        if not isinstance(value, dict) or not carried(value):
             seen = body[:80].decode("utf-8", "replace")
-            return problem(400, "not a JSON object", seen, "a JSON object")
+            return problem(400, "this can't be published", seen, _CARRIED)
+        if reserved(topic):
+            own = f"{', '.join(SHARED)}, or a name of your own"
+            return problem(409, "this topic's values are the server's", topic, own)
         now = time.time()
         if not hub.publish(topic, project or "", value, now):
             return problem(409, "too many topics", topic, "one that exists already")
@@ -120,5 +162,26 @@ def _sources(follower: Follower) -> APIRouter:
             if project in (None, state.source.project)
         ]
         return _json({"items": items, "next": None})
+
+    return router
+
+
+def _session(auth: Auth) -> APIRouter:
+    router = APIRouter(tags=["session"])
+
+    @router.post("/api/session")
+    async def log_in(request: Request) -> Response:
+        """Exchange the token for a cookie of the same role."""
+        role = request.scope[ROLE_KEY]
+        if auth.is_open:
+            return _json({"role": role})
+        cookie = auth.cookie(role, secure=request.scope[HTTPS_KEY])
+        return _json({"role": role}, {"Set-Cookie": cookie})
+
+    @router.delete("/api/session", status_code=204)
+    async def log_out(request: Request) -> Response:
+        """Take the cookie back."""
+        cookie = auth.expired_cookie(secure=request.scope[HTTPS_KEY])
+        return Response(status_code=204, headers={"Set-Cookie": cookie})
 
     return router

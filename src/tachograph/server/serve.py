@@ -21,8 +21,20 @@ BACKLOG = 2048
 GRACE_S = 2
 
 
+class _PortTaken(ConfigError):
+    """Another program listens there."""
+
+
 def bind(host: str, port: int) -> list[socket.socket]:
     """Listening sockets for every address of `host`, all on one port. Raises ConfigError."""
+    for _ in range(10 if port == 0 else 0):
+        # A port that is free at one address may be taken at the next.
+        with contextlib.suppress(_PortTaken):
+            return _bind(host, 0)
+    return _bind(host, port)
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -40,7 +52,8 @@ def bind(host: str, port: int) -> list[socket.socket]:
     if refused is not None and (not sockets or refused.errno == errno.EADDRINUSE):
         for one in sockets:
             one.close()
-        raise ConfigError(_why(host, port, refused)) from refused
+        taken = refused.errno == errno.EADDRINUSE
+        raise (_PortTaken if taken else ConfigError)(_why(host, port, refused)) from refused
     return sockets
 
 
@@ -128,6 +141,8 @@ class Service:
             self.server.app,
             log_level="warning",
             access_log=False,
+            # The guard reads forwarded headers, and only where it was told to trust them.
+            proxy_headers=False,
             lifespan="on",
             ws="websockets-sansio",
             ws_max_size=64 * 1024,
@@ -150,9 +165,11 @@ class Service:
             self._uvicorn.should_exit = True
 
     def close(self) -> None:
-        """Give the port back."""
+        """Give port and store back; does nothing the second time."""
         for one in self.sockets:
             one.close()
+        if hasattr(self, "server"):
+            self.server.follower.close()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
