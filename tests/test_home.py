@@ -76,12 +76,32 @@ def test_place_of_unknown_user() -> None:
         home_path({"TACHOGRAPH_HOME": "~nobody-of-that-name/x"})
 
 
-def test_create(tmp_path: Path, wide_umask: None) -> None:
-    """The home is made with its parents, for its owner alone whatever the umask says."""
+@pytest.fixture
+def no_chmod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was too wide, for a moment only, can't be mended unseen."""
+
+    def refuse(*args: object) -> None:
+        raise PermissionError(errno.EPERM, "no second chance")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+
+
+def test_create(tmp_path: Path, wide_umask: None, no_chmod: None) -> None:
+    """The home is made with its parents, for its owner alone from the first moment, whatever
+    the umask says."""
     home = tmp_path / "state" / "tachograph"
     assert ensure_home(home) == home
     assert mode_of(home) == 0o700
     assert ensure_home(home) == home
+
+
+def test_tighten_refused(tmp_path: Path, no_chmod: None) -> None:
+    """Where modes can't be changed, an open home is refused with what was seen."""
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chmod(home, 0o755)
+    with pytest.raises(ConfigError, match=r"has mode 0755 and can't be made private \(no second"):
+        ensure_home(home)
 
 
 @pytest.mark.parametrize("wide", [0o755, 0o770, 0o707, 0o2777])
@@ -94,12 +114,15 @@ def test_tighten(tmp_path: Path, wide: int) -> None:
     assert mode_of(home) == 0o700
 
 
-def test_foreign(foreign_directory: Path) -> None:
-    """Another user's directory is refused and left as it is."""
+def test_foreign(foreign_directory: Path, tmp_path: Path) -> None:
+    """Another user's directory is refused and left as it is, also behind a link of ours."""
     before = mode_of(foreign_directory)
-    with pytest.raises(ConfigError, match="belongs to another user") as caught:
-        ensure_home(foreign_directory)
-    assert str(foreign_directory) in str(caught.value)
+    link = tmp_path / "link"
+    link.symlink_to(foreign_directory)
+    for path in (foreign_directory, link):
+        with pytest.raises(ConfigError, match="belongs to another user") as caught:
+            ensure_home(path)
+        assert str(path) in str(caught.value)
     assert mode_of(foreign_directory) == before
 
 
@@ -163,8 +186,9 @@ def test_not_writable() -> None:
         assert mode_of(home) == 0o500
 
 
-def test_secret(tmp_path: Path, wide_umask: None) -> None:
-    """A secret is made once, is for its owner alone, and leaves no draft behind."""
+def test_secret(tmp_path: Path, wide_umask: None, no_chmod: None) -> None:
+    """A secret is made once, is for its owner alone from the first moment, and leaves no draft
+    behind."""
     path = tmp_path / "token"
     secret = read_or_create_secret(path)
     assert len(secret) == 32

@@ -20,8 +20,7 @@ Role = Literal["view", "control"]
 COOKIE_MAX_AGE_S = 30 * 24 * 3600
 #: What `--token` takes for "everybody may do everything".
 NO_TOKEN = "none"
-# A signed cookie is about 70 characters; a browser sends few of one name.
-_COOKIE_MAX_CHARS = 256
+# A browser sends few of one name; each costs a signature.
 _COOKIES_TRIED = 8
 
 
@@ -98,8 +97,7 @@ class Auth:
 
     def _candidates(self, header: str) -> list[str]:
         pairs = (part.strip().partition("=") for part in header.split(";"))
-        values = [value for name, _, value in pairs if name == self.cookie_name]
-        return [value for value in values[:_COOKIES_TRIED] if len(value) <= _COOKIE_MAX_CHARS]
+        return [value for name, _, value in pairs if name == self.cookie_name][:_COOKIES_TRIED]
 
     def cookie(self, role: Role, *, secure: bool) -> str:
         """A Set-Cookie header's value. `secure`: the browser came by https."""
