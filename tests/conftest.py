@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,14 +15,23 @@ hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+# Also before, between and after tests nothing may reach the home of whoever runs them.
+_SESSION_HOME = tempfile.TemporaryDirectory(prefix="tachograph-tests-", ignore_cleanup_errors=True)
+
 _LEFT_OUT: pytest.StashKey[dict[str, int]] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the environment's TACHOGRAPH_* away, for good, and give a home that goes afterwards."""
+    for name in [name for name in os.environ if name.startswith("TACHOGRAPH_")]:
+        del os.environ[name]
+    os.environ["TACHOGRAPH_HOME"] = _SESSION_HOME.name
+    config.add_cleanup(_SESSION_HOME.cleanup)
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A TACHOGRAPH_HOME that no other test and no user has; other TACHOGRAPH_* are unset."""
-    for name in [name for name in os.environ if name.startswith("TACHOGRAPH_")]:
-        monkeypatch.delenv(name)
+    """A TACHOGRAPH_HOME that no other test has."""
     path = tmp_path / "home"
     monkeypatch.setenv("TACHOGRAPH_HOME", str(path))
     return path
