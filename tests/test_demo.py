@@ -10,8 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,10 +20,10 @@ import psutil
 import pytest
 
 import tachograph
-from tachograph.cli.sources import read
 from tachograph.core.source import SourceState
 from tachograph.demo import files
-from tachograph.journal.file import FileJournal
+from tachograph.testing import capture
+from tests.programs import eventually, states
 
 PACKAGE = Path(tachograph.__file__).parent
 DEADLINE_S = 60.0
@@ -33,11 +31,8 @@ DEADLINE_S = 60.0
 
 def until(holds: Callable[[], Any], what: str) -> Any:
     """Wait until `holds()` is true, and give it."""
-    deadline = time.monotonic() + DEADLINE_S
-    pause = threading.Event()
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"not within {DEADLINE_S:.0f} s: {what}"
-        pause.wait(0.05)
+    found = eventually(holds, DEADLINE_S)
+    assert found, f"not within {DEADLINE_S:.0f} s: {what}"
     return found
 
 
@@ -255,17 +250,10 @@ def job(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def recorded(home: Path) -> list[SourceState]:
-    """What the sources in a home have said."""
-    journal = FileJournal(home / "journal")
-    states = [read(journal, id) for id in journal.sources()]
-    return [state for state in states if state is not None]
-
-
-def timers(states: list[SourceState]) -> dict[str, tuple[int, int]]:
+def timers(found: list[SourceState]) -> dict[str, tuple[int, int]]:
     """Count and errors by name, over all sources."""
     sums: dict[str, tuple[int, int]] = {}
-    for state in states:
+    for state in found:
         for number, timer in state.timers.items():
             name = state.definitions[number].name
             count, errors = sums.get(name, (0, 0))
@@ -273,10 +261,10 @@ def timers(states: list[SourceState]) -> dict[str, tuple[int, int]]:
     return sums
 
 
-def counters(states: list[SourceState]) -> dict[str, float]:
+def counters(found: list[SourceState]) -> dict[str, float]:
     """Counters by name, over all sources."""
     sums: dict[str, float] = {}
-    for state in states:
+    for state in found:
         for number, value in state.counters.items():
             name = state.definitions[number].name
             sums[name] = sums.get(name, 0) + value
@@ -290,10 +278,10 @@ def test_job_counts_every_file_under_each_start_method(tree: Path, home: Path, m
     assert (done.returncode, done.stderr) == (0, "")
     assert "5 files" in done.stdout
     assert "2 functions in 1 Python files, 1 duplicates, 1 failed" in done.stdout
-    states = recorded(home)
-    assert [state.state for state in states] == ["ended"] * 4
-    assert {state.source.project for state in states} == {"catalog"}
-    assert timers(states) == {
+    found = states(home)
+    assert [state.state for state in found] == ["ended"] * 4
+    assert {state.source.project for state in found} == {"catalog"}
+    assert timers(found) == {
         "walk_directory": (2, 0),
         "hash": (5, 0),
         "parse": (2, 1),
@@ -304,7 +292,7 @@ def test_job_counts_every_file_under_each_start_method(tree: Path, home: Path, m
         "file hash done": (5, 0),
         "file parse done": (5, 0),
     }
-    assert counters(states) == {
+    assert counters(found) == {
         "files.found": 5,
         "files.skipped": 1,
         "files.hashed": 5,
@@ -313,7 +301,7 @@ def test_job_counts_every_file_under_each_start_method(tree: Path, home: Path, m
         "files.parsed": 1,
         "lines.parsed": 4,
     }
-    published = next(state.topics["tasks"]["catalog"] for state in states if state.topics)
+    published = next(state.topics["tasks"]["catalog"] for state in found if state.topics)
     assert published["found"] == published["done"] == 5
     assert published["failures"] == {"SyntaxError": 1}
 
@@ -347,8 +335,10 @@ def test_next_pass_sees_what_changed(tree: Path) -> None:
 
 def test_file_that_vanished_is_a_counted_error(tree: Path) -> None:
     """A file that is gone when its turn comes raises, and its action has the error."""
-    with pytest.raises(FileNotFoundError):
-        files.hash_file(str(tree / "gone"))
+    with capture() as recorded:
+        with pytest.raises(FileNotFoundError):
+            files.hash_file(str(tree / "gone"))
+        assert recorded.timer("action", "hash").errors == 1
 
 
 def test_name_that_is_no_text_is_an_error(tmp_path: Path) -> None:
@@ -356,9 +346,11 @@ def test_name_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.txt")
     with open(path, "wb") as file:
         file.write(b"x")
-    assert files.hash_file(os.fsdecode(path)).size_bytes == 1
-    with pytest.raises(UnicodeDecodeError):
-        files.describe(os.fsdecode(path))
+    with capture() as recorded:
+        assert files.hash_file(os.fsdecode(path)).size_bytes == 1
+        with pytest.raises(UnicodeDecodeError):
+            files.describe(os.fsdecode(path))
+        assert recorded.timer("action", "detect_type").errors == 1
 
 
 @pytest.mark.parametrize(
@@ -381,7 +373,8 @@ def test_type_is_told_by_content_then_name(
     """Magic first, then the name, then whether it is text; a character cut in two is still text."""
     path = tmp_path / name
     path.write_bytes(content)
-    assert files.detect_type(str(path)).kind == kind
+    with capture():
+        assert files.detect_type(str(path)).kind == kind
 
 
 def test_job_imports_only_what_users_import() -> None:
@@ -410,7 +403,7 @@ def test_example_runs_from_the_checkout(tree: Path, home: Path) -> None:
         timeout=DEADLINE_S,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(recorded(home)) == 4
+    assert len(states(home)) == 4
 
 
 @pytest.mark.parametrize(
