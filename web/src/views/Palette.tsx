@@ -8,6 +8,7 @@ import { useCopyLink } from "../react/copy";
 import { useTopic } from "../react/live";
 import { usePauseToggle } from "../react/pause";
 import { useUi } from "../react/ui";
+import { carried } from "./carried";
 import { Dialog } from "./Dialog";
 import { Icon, shapeOf, Status, type IconName } from "./Icon";
 import { PLACES } from "./pages";
@@ -21,7 +22,7 @@ export default function Palette({ only }: { only?: "projects" }) {
   const [search, setSearch] = useState("");
   return (
     <Dialog label={only ? "Choose a project" : "Search or run a command"} className="palette" onClose={close}>
-      <Command loop label={only ? "Projects" : "Commands"} data-testid="palette">
+      <Command loop filter={match} label={only ? "Projects" : "Commands"} data-testid="palette">
         <div className="palette-query">
           <Icon name="search" />
           <Command.Input
@@ -35,11 +36,22 @@ export default function Palette({ only }: { only?: "projects" }) {
           {!only && <Pages done={close} />}
           {!only && <Commands done={close} />}
           <Projects done={close} />
-          {!only && search !== "" && <Found done={close} />}
+          {!only && <Found done={close} idle={search === ""} />}
         </Command.List>
       </Command>
     </Dialog>
   );
+}
+
+/** The kind of an item stands before its name: "page Actions", "action resize". */
+function match(value: string, search: string, keywords: string[] = []): number {
+  const wanted = search.trim().toLowerCase();
+  const whole = value.toLowerCase();
+  const name = whole.slice(whole.indexOf(" ") + 1);
+  if (name.startsWith(wanted)) return 1;
+  if (name.includes(wanted)) return 0.8;
+  if (whole.includes(wanted)) return 0.4;
+  return keywords.some((word) => word.toLowerCase().includes(wanted)) ? 0.2 : 0;
 }
 
 interface Done {
@@ -58,7 +70,7 @@ function Pages({ done }: Done) {
           keywords={[place.about]}
           onSelect={() => {
             done();
-            void navigate({ pathname: place.path, search: params.toString() });
+            void navigate({ pathname: place.path, search: carried(params) });
           }}
         >
           <Icon name={place.icon} />
@@ -88,6 +100,7 @@ function Commands({ done }: Done) {
       {commands.map(([name, icon, key, run]) => (
         <Command.Item
           key={name}
+          value={`do ${name}`}
           onSelect={() => {
             done();
             run();
@@ -100,7 +113,7 @@ function Commands({ done }: Done) {
           </span>
         </Command.Item>
       ))}
-      <Command.Item onSelect={() => open("keys")}>
+      <Command.Item value="do Show the keys" onSelect={() => open("keys")}>
         <Icon name="keys" />
         <b>Show the keys</b>
         <span>
@@ -154,33 +167,34 @@ function Projects({ done }: Done) {
 }
 
 /** Actions, events and sources by name; only once somebody types. */
-function Found({ done }: Done) {
+function Found({ done, idle }: Done & { idle: boolean }) {
   const navigate = useNavigate();
   const [params] = useSearchParams();
   const actions = useTopic("actions");
   const sources = useTopic("sources");
   const go = (pathname: string, q: string) => {
     done();
-    const next = new URLSearchParams(params);
+    const next = new URLSearchParams(carried(params));
     next.set("q", q);
     void navigate({ pathname, search: next.toString() });
   };
   const names = Object.entries(actions?.names ?? {}).slice(0, NAMES_LISTED);
   return (
     <>
-      <Command.Group heading="Actions">
+      <Command.Group heading="Actions" hidden={idle}>
         {names.map(([name, figures]) => (
-          <Command.Item key={name} value={`action ${name}`} onSelect={() => go("/actions", name)}>
+          <Command.Item key={name} disabled={idle} value={`action ${name}`} onSelect={() => go("/actions", name)}>
             <Icon name="actions" />
             <b>{name}</b>
             <span>{formatNumber(figures.count)} calls</span>
           </Command.Item>
         ))}
       </Command.Group>
-      <Command.Group heading="Sources">
+      <Command.Group heading="Sources" hidden={idle}>
         {Object.values(sources?.sources ?? {}).map((source) => (
           <Command.Item
             key={source.id}
+            disabled={idle}
             value={`source ${source.service ?? ""} ${source.pid ?? ""} ${source.id}`}
             onSelect={() => go("/sources", source.service ?? source.id)}
           >

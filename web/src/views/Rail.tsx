@@ -2,6 +2,7 @@ import { NavLink, useLocation, useSearchParams } from "react-router";
 import { formatNumber, formatShort, NONE } from "../core/format";
 import { useTopic } from "../react/live";
 import { useUi } from "../react/ui";
+import { carried } from "./carried";
 import { Icon } from "./Icon";
 import { PLACES } from "./pages";
 
@@ -17,7 +18,7 @@ export function Rail() {
         {PLACES.map((place) => (
           <NavLink
             key={place.path}
-            to={{ pathname: place.path, search: params.toString() }}
+            to={{ pathname: place.path, search: carried(params) }}
             end={place.path === "/"}
             className={place.near ? "near" : "far"}
             title={place.name}

@@ -1,6 +1,7 @@
 import { lazy, Suspense } from "react";
 import { NavLink, useSearchParams } from "react-router";
 import { useUi } from "../react/ui";
+import { carried } from "./carried";
 import { Dialog } from "./Dialog";
 import { Icon } from "./Icon";
 import { PLACES } from "./pages";
@@ -79,7 +80,7 @@ function More() {
         {PLACES.filter((place) => !place.near).map((place) => (
           <NavLink
             key={place.path}
-            to={{ pathname: place.path, search: params.toString() }}
+            to={{ pathname: place.path, search: carried(params) }}
             onClick={() => open(null)}
           >
             <Icon name={place.icon} />

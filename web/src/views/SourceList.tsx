@@ -43,7 +43,7 @@ function SourceItem({ source, now }: { source: Source; now: number }) {
         {ended}
       </span>
       <i />
-      <span className="d">
+      <span className="d" title={source.reason}>
         {[source.host, source.pid, lifetime(source, now), source.reason].filter(Boolean).join(" · ")}
       </span>
       <Lost source={source} />

@@ -6,6 +6,7 @@ import { useUi } from "../react/ui";
 import { formatClock, formatSpan } from "../core/format";
 import { projectsOf } from "../core/sources";
 import { Badge } from "./Badge";
+import { carried } from "./carried";
 import { Icon, Mark } from "./Icon";
 
 export function TopBar() {
@@ -15,7 +16,7 @@ export function TopBar() {
   const [params] = useSearchParams();
   return (
     <header className="top">
-      <Link className="brand" to={{ pathname: "/", search: params.toString() }} aria-label="Tachograph, overview">
+      <Link className="brand" to={{ pathname: "/", search: carried(params) }} aria-label="Tachograph, overview">
         <Mark />
         <span>Tachograph</span>
       </Link>

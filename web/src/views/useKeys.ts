@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "react";
 import { useNavigate } from "react-router";
+import { carried } from "./carried";
 import { PLACES } from "./pages";
 import { useCopyLink } from "../react/copy";
 import { usePauseToggle } from "../react/pause";
@@ -38,7 +39,7 @@ export function useKeys(): void {
       gAt.current = event.key === "g" ? event.timeStamp : 0;
       const place = afterG ? PLACES.find(({ key }) => key === event.key) : undefined;
       const run = place
-        ? () => void navigate({ pathname: place.path, search: location.search })
+        ? () => void navigate({ pathname: place.path, search: carried(location.search) })
         : plain[event.key];
       if (run === undefined) return;
       event.preventDefault();
