@@ -80,6 +80,9 @@ def test_torn_at_every_byte_of_the_last_frame(tmp_path: Path) -> None:
             assert batch.damaged_bytes == cut - whole
             again = reader.read("a", batch.position)
             assert (again.frames, again.gaps, again.damaged_bytes) == ([], [], 0)
+        if numbered:  # who comes from elsewhere with that position hears of it no more either
+            cold = FileJournal(tmp_path).read("a", Position("a", 3))
+            assert (cold.frames, cold.gaps, cold.damaged_bytes) == ([], [], 0)
 
 
 def test_a_torn_end_of_a_living_log_is_waited_for(tmp_path: Path) -> None:

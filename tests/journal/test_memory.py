@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import aclosing
 from typing import Any, cast
@@ -74,14 +75,38 @@ def test_a_torn_append_of_a_dead_writer_is_lost_with_its_number() -> None:
     assert batch.damaged_bytes == len(tick(3)) - 5
 
 
+def test_dropping_what_was_read_disturbs_no_follower() -> None:
+    """A frame that is taken out behind a reader's back shifts nothing before it."""
+    journal = MemoryJournal()
+    writer = journal.open("a")
+    append(writer, "a", [1, 2, 3])
+    position = journal.read("a", start("a")).position
+    journal.drop("a", 2)
+    append(writer, "a", [4, 5])
+    batch = journal.read("a", position)
+    assert (seqs(batch), batch.gaps) == ([4, 5], [])
+
+
 @pytest.mark.anyio
 async def test_watch_hears_other_threads() -> None:
-    """An append on another thread wakes the event loop."""
+    """An append on another thread wakes an event loop that waits for nothing else."""
     journal = MemoryJournal()
+    writer = journal.open("a")
+    waiting = threading.Semaphore(0)
+
+    def append_when_waited_for() -> None:
+        for seq in range(1, 21):
+            waiting.acquire()
+            append(writer, "a", [seq])
+
+    thread = threading.Thread(target=append_when_waited_for, daemon=True)
+    thread.start()
     async with aclosing(cast(Any, journal.watch())) as changes:
         await told(changes, "a")
-        thread = threading.Thread(target=lambda: append(journal.open("a"), "a", [1]))
-        thread.start()
-        while not journal.read("a", start("a")).frames:
-            await told(changes, "a")
-        thread.join()
+        position = start("a")
+        for seq in range(1, 21):
+            asyncio.get_running_loop().call_soon(waiting.release)
+            while position.seq < seq:
+                await told(changes, "a")
+                position = journal.read("a", position).position
+    thread.join()
