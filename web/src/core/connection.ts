@@ -104,11 +104,6 @@ export class Connection {
     if (!this.live) this.open();
   }
 
-  /** Drop the socket and connect anew at once, without counting it as a failure. */
-  restart(): void {
-    this.open();
-  }
-
   send(message: JsonObject): void {
     const text = JSON.stringify(message);
     if (this.live && this.socket) this.socket.send(text);
