@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tachograph.cli.dashboard import launch_page
 from tests.dashboards import Dashboard
 from tests.e2e.conftest import Window
 from tests.programs import Program
@@ -174,3 +175,15 @@ def test_every_page_is_accessible_and_fits(
             found = Axe().run(page)
             assert found.violations_count == 0, f"{path}: {found.generate_report()}"
         window.close()
+
+
+def test_the_browser_is_let_in_by_a_file_that_only_its_owner_reads(
+    window: Window, dashboard: Dashboard, home: Path
+) -> None:
+    """The token stands in no command line, and the page opens all the same."""
+    page = launch_page(home, dashboard.launch_url)
+    assert page.stat().st_mode & 0o777 == 0o600
+    window.page.goto(page.as_uri())
+    expect(window.page.get_by_test_id("badge")).to_be_visible(timeout=15_000)
+    assert "token" not in window.page.url
+    window.said.clear()  # the first answer asks for the cookie once more

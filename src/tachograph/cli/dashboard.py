@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import webbrowser
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve. Raises TachographError for what can't be."""
     from tachograph.server.config import load_config
-    from tachograph.server.panel import launch_url, show
+    from tachograph.server.panel import show
     from tachograph.server.serve import Service
 
     logging.basicConfig(level=logging.WARNING, format="tacho: %(message)s")
@@ -44,10 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     def started() -> None:
         show(facts(service))
-        wanted = config.open_browser
-        if wanted or (wanted is None and sys.stdout.isatty() and _has_browser()):
-            token = service.server.launch_token
-            webbrowser.open(launch_url(config.host, service.port, token))
+        open_page(service)
 
     try:
         service.run(started)
@@ -78,9 +78,31 @@ def facts(service: Service) -> Facts:
     )
 
 
-def _has_browser() -> bool:
-    import os
+def open_page(service: Service) -> None:
+    """Show the page, when it is wanted or a person sits here and nothing else was said."""
+    from tachograph.server.panel import launch_url
 
+    config = service.server.config
+    wanted = config.open_browser
+    if wanted or (wanted is None and sys.stdout.isatty() and _has_browser()):
+        url = launch_url(config.host, service.port, service.server.launch_token)
+        webbrowser.open(launch_page(service.server.home, url).as_uri())
+
+
+def launch_page(home: Path, url: str) -> Path:
+    """A file that sends the browser on to `url`, readable by its owner only.
+
+    The address holds the token, and every user of a machine may read a command line.
+    """
+    page = home / "open.html"
+    page.unlink(missing_ok=True)
+    descriptor = os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0;url={escape(url)}">')
+    return page
+
+
+def _has_browser() -> bool:
     if os.environ.get("SSH_CONNECTION"):
         return False
     return sys.platform in ("darwin", "win32") or bool(

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,13 +115,11 @@ def _service(config: ServerConfig, home: Path, free_port: bool) -> Service:
 
 def _announce(service: Service, notes: list[str]) -> None:
     from tachograph.cli import dashboard
-    from tachograph.server.panel import launch_url, show
+    from tachograph.server.panel import show
 
     facts = dashboard.facts(service)
     show(dataclasses.replace(facts, notes=(*facts.notes, *notes)))
-    wanted = service.server.config.open_browser
-    if wanted or (wanted is None and sys.stdout.isatty() and dashboard._has_browser()):
-        webbrowser.open(launch_url(facts.host, facts.port, facts.token))
+    dashboard.open_page(service)
 
 
 @contextmanager

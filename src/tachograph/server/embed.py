@@ -18,6 +18,10 @@ log = logging.getLogger("tachograph.server")
 LIVE_ONLY = "another server holds this home's store; this one runs live only, and stores nothing"
 
 
+#: What `tacho dashboard` takes beside host, port and interval.
+OPTIONS = ("token", "view_token", "store", "journal", "allow_hosts", "trust_proxy", "config")
+
+
 class DashboardServer:
     """Serves the page for this program, and for every other that records into the same home.
 
@@ -39,6 +43,11 @@ class DashboardServer:
         self.host = host
         self.port = port
         self.metrics_collector = metrics_collector or MetricsCollector()
+        for name in options:
+            if name not in OPTIONS:
+                raise ConfigError(
+                    f"DashboardServer has no option {name!r}; it takes {', '.join(OPTIONS)}"
+                )
         self._options = options
         self._service: Service | None = None
         self._task: asyncio.Task[None] | None = None
