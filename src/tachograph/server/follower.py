@@ -47,7 +47,8 @@ class Follower:
         self.ready = asyncio.Event()
         self.store_error = ""
         self._wake = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rings_at = 0.0
         self._commit_took = 0.0
         self._old: set[str] = set()
 
@@ -145,10 +146,12 @@ class Follower:
         """Something has to be sent at `at`, at the latest."""
         loop = asyncio.get_running_loop()
         when = loop.time() + max(0.0, at - time.time())
-        if self._timer is not None and not self._timer.cancelled() and self._timer.when() <= when:
-            return
         if self._timer is not None:
+            if self._rings_at <= when:
+                return
             self._timer.cancel()
+        # Kept here: uvloop's handle of what is due at once doesn't know its time.
+        self._rings_at = when
         self._timer = loop.call_at(when, self._send_due)
 
     def _send_due(self) -> None:

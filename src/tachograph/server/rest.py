@@ -36,6 +36,7 @@ def _says(description: str) -> dict[str, Any]:
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     401: _says("no token, or a wrong one"),
     403: _says("this token, or a page of another site, may not do this"),
+    404: _says("nothing is there; a name with a line break has no address"),
     421: _says("this server is not known by that Host"),
     422: _says("a parameter is not allowed"),
     429: _says("too many wrong tokens from this address"),

@@ -33,6 +33,11 @@ class Dashboard(StaticFiles):
         else:
             await super().__call__(scope, receive, send)
 
+    async def check_config(self) -> None:
+        """A directory that isn't there is an answer here, not an error."""
+        if self._built:
+            await super().check_config()
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         """A file, or the page for any path that is not a file's name."""
         no_page = path.partition("/")[0] in _NO_PAGES
