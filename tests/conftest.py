@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -15,18 +16,19 @@ hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-# Also before, between and after tests nothing may reach the home of whoever runs them.
+# Also before, between and after tests nothing may reach the home of whoever runs them. It goes
+# at exit, after the goodbye of a recorder: what is registered first is called last.
 _SESSION_HOME = tempfile.TemporaryDirectory(prefix="tachograph-tests-", ignore_cleanup_errors=True)
+atexit.register(_SESSION_HOME.cleanup)
 
 _LEFT_OUT: pytest.StashKey[dict[str, int]] = pytest.StashKey()
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Take the environment's TACHOGRAPH_* away, for good, and give a home that goes afterwards."""
+def pytest_configure() -> None:
+    """Take the environment's TACHOGRAPH_* away, for good, and give a home of this session."""
     for name in [name for name in os.environ if name.startswith("TACHOGRAPH_")]:
         del os.environ[name]
     os.environ["TACHOGRAPH_HOME"] = _SESSION_HOME.name
-    config.add_cleanup(_SESSION_HOME.cleanup)
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +46,7 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take out the tests whose program this machine lacks; the summary counts them."""
+    """Take out the tests whose program this machine lacks, and put the browser's tests last."""
     left_out: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         for program in (mark.args[0] for mark in item.iter_markers("needs")):
@@ -55,6 +57,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if gone:
         config.hook.pytest_deselected(items=sorted(gone, key=items.index))
         items[:] = [item for item in items if item not in gone]
+    # Playwright's loop counts as running in this thread until the last of them is over, and no
+    # other test could run one.
+    items.sort(key=lambda item: "e2e" in item.path.parts)
     config.stash[_LEFT_OUT] = {program: len(missing) for program, missing in left_out.items()}
 
 
