@@ -105,7 +105,7 @@ class LogReader:
         return Cursor(seq, numbers[0], 0, reason, seeking=True)
 
     def _remember(self, cursor: Cursor) -> None:
-        if not cursor.segment:
+        if not cursor.segment or self._cursors.get(cursor.seq) == cursor:
             return
         others = [one for one in self._cursors.values() if one.seq != cursor.seq]
         # A new table each time: another thread may be looking into the old one.

@@ -22,7 +22,7 @@ _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 def segment_path(directory: str, number: int) -> str:
     """Where a segment lies; numbers count from 1 and sort as text."""
-    return os.path.join(directory, f"{number:08d}{_SUFFIX}")
+    return f"{directory}{os.sep}{number:08d}{_SUFFIX}"
 
 
 def segment_numbers(directory: str) -> list[int]:
@@ -128,6 +128,13 @@ def log_directory(root: str, source_id: str) -> str:
     return os.path.join(root, source_id)
 
 
+def _read_at(fd: int, size: int, offset: int) -> bytes:
+    if sys.platform != "win32":
+        return os.pread(fd, size, offset)
+    os.lseek(fd, offset, os.SEEK_SET)
+    return os.read(fd, size)
+
+
 class SegmentFiles:
     """The segments of one directory, for reading. Opens nothing between two calls."""
 
@@ -144,11 +151,10 @@ class SegmentFiles:
             return None
         try:
             remaining = os.fstat(fd).st_size - offset
-            os.lseek(fd, offset, os.SEEK_SET)
-            data = os.read(fd, min(size, remaining)) if remaining > 0 else b""
+            data = _read_at(fd, min(size, remaining), offset) if remaining > 0 else b""
         finally:
             os.close(fd)
-        return Piece(data, last=len(data) >= remaining)
+        return Piece(data, len(data) >= remaining)
 
     def finished(self) -> bool:
         return not held(os.path.join(self._directory, LOCK))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tachograph.journal import inotify
-from tachograph.journal.inotify import Inotify
+from tachograph.journal.inotify import Event, Inotify
 from tachograph.journal.segment import (
     LOCK,
     file_size,
@@ -65,35 +65,17 @@ async def watch_by_inotify(
 ) -> AsyncGenerator[Ids, None]:
     """Raises OSError when a limit is reached; what was not told by then is untold."""
     queue = begin()
+    loop = asyncio.get_running_loop()
     try:
         watches = _Watches(logs, queue)
         watches.renew()
+        loop.add_reader(queue.fd, watches.gather)
         yield ()
         while True:
-            await _readable(queue.fd)
-            ids = watches.take()
-            if ids is None:
-                watches.renew()
-            if ids is None or ids:
-                yield ids or ()
+            yield await watches.moved()
     finally:
+        loop.remove_reader(queue.fd)
         queue.close()
-
-
-async def _readable(fd: int) -> None:
-    """Wait for data. The loop forgets `fd` then, so that a busy caller isn't called again."""
-    loop = asyncio.get_running_loop()
-    ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(fd, _settle, ready)
-    try:
-        await ready
-    finally:
-        loop.remove_reader(fd)
-
-
-def _settle(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
 
 
 class _Watches:
@@ -106,6 +88,34 @@ class _Watches:
         self._root_name = logs.root.name
         self._root_watch = self._parent_watch = -1
         self._ids: dict[int, str] = {}
+        self._told: set[str] = set()
+        self._missed = False
+        self._error: OSError | None = None
+        self._news = asyncio.Event()
+
+    async def moved(self) -> Ids:
+        """Wait for ids of logs that moved; () when something may have been missed. Raises the
+        OSError of a limit."""
+        await self._news.wait()
+        self._news.clear()
+        if self._error:
+            raise self._error
+        ids, self._told = self._told, set()
+        if self._missed:
+            self._missed = False
+            self.renew()
+            return ()
+        return ids
+
+    def gather(self) -> None:
+        """Take in what the kernel has; the event loop calls it, however busy the reader is."""
+        try:
+            for event in self._queue.events():
+                self._take(event)
+        except OSError as error:
+            self._error = error
+        if self._told or self._missed or self._error:
+            self._news.set()
 
     def renew(self) -> None:
         """Watch the root and every living log; adding one twice changes nothing."""
@@ -118,22 +128,18 @@ class _Watches:
             if self._logs.alive(source_id):
                 self._add_log(source_id)
 
-    def take(self) -> set[str] | None:
-        """Ids of the logs that moved, or None when something may have been missed."""
-        ids: set[str] = set()
-        missed = False
-        for watch, mask, name in self._queue.events():
-            if watch in self._ids:
-                ids.add(self._ids[watch])
-                self._settle(watch, mask, name)
-            elif watch == self._root_watch and mask & inotify.IS_DIRECTORY:
-                if not name.startswith("."):
-                    self._add_log(name)
-                    ids.add(name)
-            else:
-                root_moved = watch == self._parent_watch and name == self._root_name
-                missed |= root_moved or bool(mask & inotify.OVERFLOW)
-        return None if missed else ids
+    def _take(self, event: Event) -> None:
+        watch, mask, name = event
+        if watch in self._ids:
+            self._told.add(self._ids[watch])
+            self._settle(watch, mask, name)
+        elif watch == self._root_watch and mask & inotify.IS_DIRECTORY:
+            if not name.startswith("."):
+                self._add_log(name)
+                self._told.add(name)
+        else:
+            root_moved = watch == self._parent_watch and name == self._root_name
+            self._missed |= root_moved or bool(mask & inotify.OVERFLOW)
 
     def _settle(self, watch: int, mask: int, name: str) -> None:
         if mask & inotify.IGNORED:
