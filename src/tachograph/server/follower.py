@@ -71,6 +71,7 @@ class Follower:
             await asyncio.sleep(0)
         self.ingest.check_life(time.time_ns())
         self.ingest.catching_up = False
+        await self._expire()
         await self._commit()
         self._backfill()
         self.ready.set()

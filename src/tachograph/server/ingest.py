@@ -71,6 +71,8 @@ class Ingest:
         self._dirty: set[str] = set()
         self._changed: set[str] = set()
         self._over: set[str] = set()
+        self._torn: set[str] = set()
+        self._too_new: set[str] = set()
 
     # -- restart -----------------------------------------------------------
 
@@ -122,6 +124,7 @@ class Ingest:
             return False
         self._state(id)
         self._queue(id, batch)
+        self._look_for_tear(id, batch)
         if batch.more:
             self._dirty.add(id)
         return batch.more
@@ -138,7 +141,7 @@ class Ingest:
             try:
                 frame = decode(encoded)
             except FrameTooNew as error:
-                self.states[id].reason = str(error)
+                self._show_too_new(id, error)
                 waiting.append(_Read(newest, encoded.seq, None, 1))
                 continue
             except FrameError:
@@ -149,6 +152,23 @@ class Ingest:
             waiting.append(_Read(newest, encoded.seq, frame))
         for gap in gaps:
             waiting.append(_Read(newest, gap.last, None, gap.count))
+
+    def _look_for_tear(self, id: str, batch: Batch) -> None:
+        """A torn end has no number behind it that would show the gap."""
+        if batch.damaged_bytes and not batch.gaps:
+            self._torn.add(id)
+        elif batch.frames:
+            self._torn.discard(id)
+
+    def _show_too_new(self, id: str, error: FrameTooNew) -> None:
+        """The source is listed with what has to be done; its log stays for a newer server."""
+        state = self.states[id]
+        if id not in self._too_new:
+            log.warning("source %s: %s", id, error)
+            self._too_new.add(id)
+            state.reason = str(error)
+            if id not in self.live.sources:
+                self.live.put(state)
 
     def _state(self, id: str) -> SourceState:
         state = self.states.get(id)
@@ -176,16 +196,13 @@ class Ingest:
     def _apply(self, id: str, read: _Read, now_ns: int) -> None:
         state, frame = self.states[id], read.frame
         self._changed.add(id)
-        if frame is None:
-            state.gap(read.lost)
+        if frame is None or (frame.source is None and not state.source.pid):
+            # Of a source that isn't known yet the checkpoint will say the figures again.
+            state.gap(read.lost or 1)
             state.seq = max(state.seq, read.seq)
+            state.last_ns = max(state.last_ns, min(read.at_ns, now_ns))
             return
-        if id not in self.live.sources:
-            if frame.source is None:
-                # Nobody knows whose figures these are; the checkpoint will say them again.
-                state.gap(1)
-                state.seq = max(state.seq, read.seq)
-                return
+        if frame.source is not None and not state.source.pid:
             # Before its first frame, because from here on the totals move by steps.
             state.source = frame.source
             self.live.put(state)
@@ -219,41 +236,43 @@ class Ingest:
 
     def _bury(self, id: str, state: SourceState, now_ns: int) -> None:
         """The writer is gone: read what is left, then close the book."""
-        torn = 0
-        while True:
-            batch = self.journal.read(id, self._read.get(id, Position(id, 0)), TURN_BYTES)
-            self._read[id] = batch.position
-            self._queue(id, batch)
-            torn = 0 if batch.gaps else batch.damaged_bytes
-            if not batch.more:
-                break
-        if torn:
-            # A torn end has no number behind it that would show the gap.
+        while self._take(id):
+            pass
+        if id in self._torn:
+            self._torn.discard(id)
             self._waiting[id].append(_Read(state.last_ns, state.seq, None, 1))
         self._dirty.discard(id)
         self._apply_all(None, now_ns)
         state.dead(state.last_ns or now_ns)
         self._over.add(id)
         self._waiting.pop(id, None)
+        self._read.pop(id, None)
         # In its last second it was there.
         self.seconds.gone(state.source, state.last_ns + 1_000_000_000)
         self._changed.add(id)
 
     def expire(self, now_s: float) -> list[str]:
         """Let go of what ended long ago, in memory and in the journal; returns the ids."""
-        gone = self.live.expire(now_s)
+        gone = self._nameless(now_s) + self.live.expire(now_s)
         for id in gone:
             self.states.pop(id, None)
             self._read.pop(id, None)
-            self._over.discard(id)
-            self.journal.forget(id)
-        for id in [
-            i for i, s in self.states.items() if i in self._over and i not in self.live.sources
-        ]:
-            if now_s - self.states[id].last_ns / 1e9 > KEEP_ENDED_S:
-                del self.states[id]
+            if id not in self._too_new:
                 self.journal.forget(id)
+        if gone:
+            # What could not be deleted must not be read and counted once more.
+            self._over &= {*self.states, *self.journal.sources()}
         return gone
+
+    def _nameless(self, now_s: float) -> list[str]:
+        """The old among the dead of which no checkpoint could be read."""
+        return [
+            id
+            for id, state in self.states.items()
+            if id in self._over
+            and id not in self.live.sources
+            and now_s - max(state.ended_ns, state.last_ns) / 1e9 > KEEP_ENDED_S
+        ]
 
     # -- storing -----------------------------------------------------------
 
@@ -264,7 +283,7 @@ class Ingest:
         changed, self._changed = self._changed, set()
         series, seconds = self.seconds.take()
         # A source whose name isn't known yet is read anew after a restart.
-        known = [id for id in changed if id in self.live.sources]
+        known = [id for id in changed if id in self.states and self.states[id].source.pid]
         return Commit([self._stored(id) for id in known], series, seconds)
 
     def give_back(self, commit: Commit) -> None:
