@@ -12,7 +12,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,12 +97,14 @@ def demo(*words: str, port: str = "0") -> Iterator[Demo]:
         yield Demo(process, found[1], found[2])
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def ended(pids: list[int]) -> bool:
     """Whether none of the processes runs any more."""
-    return not any(psutil.pid_exists(pid) for pid in pids)
+    return all(not psutil.pid_exists(pid) for pid in pids)
 
 
 def home_line(running: Demo) -> Path:
@@ -175,13 +177,9 @@ def test_killed_worker_is_replaced(tmp_path: Path) -> None:
 
 def test_taken_port_gives_a_free_one_and_says_so(tree: Path) -> None:
     """With 8765 taken the demo takes a free port, and a note says why."""
-    holder = socket.socket()
-    with holder:
-        try:
-            holder.bind(("127.0.0.1", 8765))
-            holder.listen()
-        except OSError:
-            pass  # somebody else has it, which is as good
+    with ExitStack() as held:
+        with suppress(OSError):  # somebody else listens there, which is as good
+            held.enter_context(socket.create_server(("127.0.0.1", 8765)))
         with demo(str(tree), port="") as running:
             assert not running.origin.endswith(":8765")
             assert running.process.stdout is not None
