@@ -7,6 +7,7 @@ reader that polls for new rows every millisecond. Producers are processes of the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import sqlite3
 import tempfile
@@ -22,7 +23,10 @@ from tachograph.journal.watch import watch_by_inotify, watch_by_polling
 from tachograph.model import CounterTick, Frame, Position, Source, TimerTick
 
 Figures = list[tuple[str, float, str]]
-Append = Callable[[int, int], None]
+#: Append this frame, whose number is told.
+Append = Callable[[int, bytes], None]
+#: Which frames of which sources have come.
+Arrivals = AsyncGenerator[list[tuple[str, int]], None]
 
 PRODUCERS = 20
 RATE_HZ = 50
@@ -33,44 +37,45 @@ _fork = multiprocessing.get_context("fork")
 
 def run(seconds: float) -> Figures:
     """Every figure, measured for about `seconds` altogether."""
-    share = seconds / 7
+    share = seconds / 6
     figures: Figures = []
     with _scratch() as place:
-        figures += append_cost("journal", _file_appender(place / "journal", "a"), share)
-        figures += append_cost("sqlite", _sqlite_appender(place / "a.db", "a"), share)
+        figures += append_cost("journal", _file_log(place / "journal", "a"), share)
+        figures += append_cost("sqlite", _sqlite_log(place / "a.db", "a"), share)
     with _scratch() as place:
         figures += throughput(place, share)
     with _scratch() as place:
-        figures += seen("journal", place, _file_appender, _follow_by_inotify, share)
+        figures += seen("journal", place, _file_log, _follow_by_inotify, share)
     with _scratch() as place:
-        figures += seen("journal polling", place, _file_appender, _follow_by_polling, share)
+        figures += seen("journal polling", place, _file_log, _follow_by_polling, share)
     with _scratch() as place:
-        figures += seen("sqlite", place / "all.db", _sqlite_appender, _follow_sqlite, share)
+        figures += seen("sqlite", place / "all.db", _sqlite_log, _follow_sqlite, share)
     return figures
 
 
-def frame(seq: int, at_ns: int) -> bytes:
+def frame(seq: int) -> bytes:
     """What a small program records in an interval: two counters and two timers."""
     timers = [TimerTick(n, seq, 0, 0.5, 0.4, 0.001, 0.1, [70, 3, 81, seq]) for n in (3, 4)]
     counters = [CounterTick(1, float(seq)), CounterTick(2, seq * 2.0)]
-    return frames.encode(Frame(at_ns, counters=counters, timers=timers), seq)
+    return frames.encode(Frame(time.time_ns(), counters=counters, timers=timers), seq)
 
 
-def checkpoint(seq: int, at_ns: int) -> bytes:
+def checkpoint(seq: int) -> bytes:
     """What opens a segment."""
-    source = Source("bench", "bench", "bench", "here", 1, at_ns)
-    return frames.encode(Frame(at_ns, source=source), seq)
+    source = Source("bench", "bench", "bench", "here", 1, 5)
+    return frames.encode(Frame(time.time_ns(), source=source), seq)
 
 
 def append_cost(name: str, append: Append, seconds: float) -> Figures:
-    """Microseconds of one append, encoding included, by one process that does nothing else."""
+    """Microseconds of one append by a process that does nothing else."""
     costs = []
     end = time.monotonic() + seconds
     seq = 0
     while time.monotonic() < end:
         seq += 1
+        data = frame(seq)
         began = time.perf_counter_ns()
-        append(seq, began)
+        append(seq, data)
         costs.append(time.perf_counter_ns() - began)
     return _quantiles(f"{name} append", costs)
 
@@ -78,16 +83,16 @@ def append_cost(name: str, append: Append, seconds: float) -> Figures:
 def throughput(place: Path, seconds: float) -> Figures:
     """Frames per second of CPU time, the kernel's included: appended one by one, read again,
     and read and decoded, by one follower."""
-    writer = FileJournal(place).open("a")
+    append = _file_log(place, "a")
     end = time.monotonic() + seconds / 2
     count, spent = 0, 0.0
     while time.monotonic() < end:
-        encoded = [frame(count + 1 + n, 0) for n in range(CHUNK)]
+        encoded = [(count + n, frame(count + n)) for n in range(1, CHUNK + 1)]
         began = time.process_time()
-        for data in encoded:
-            count += 1
-            writer.append(checkpoint(count, 0) if writer.needs_checkpoint else data)
+        for seq, data in encoded:
+            append(seq, data)
         spent += time.process_time() - began
+        count += CHUNK
     figures = [("journal frames written", count / spent, "1/s")]
     for name, use in (("read", lambda one: one), ("read and decoded", frames.decode)):
         journal, position, read, more = FileJournal(place), Position("a"), 0, True
@@ -105,108 +110,109 @@ def throughput(place: Path, seconds: float) -> Figures:
 def seen(
     name: str,
     place: Path,
-    appender: Callable[[Path, str], Append],
-    follow: Callable[[Path], AsyncGenerator[list[int], None]],
+    begin: Callable[[Path, str], Append],
+    follow: Callable[[Path], Arrivals],
     seconds: float,
 ) -> Figures:
-    """Microseconds from just before an append to the follower's having the frame, and the
-    share of frames that it never got."""
+    """Microseconds from calling append to the follower's having the frame, with 20 producers
+    that each append 50 times a second; and how many frames it never got."""
     count = max(1, int(seconds * RATE_HZ))
-    appender(place, "warm")(1, time.monotonic_ns())
-    ready = _fork.Barrier(PRODUCERS + 1)
+    begin(place, "warm")(1, checkpoint(1))
+    ready, results = _fork.Barrier(PRODUCERS + 1), _fork.Queue()
     producers = [
-        _fork.Process(target=_produce, args=(appender, place, n, count, ready), daemon=True)
+        _fork.Process(target=_produce, args=(begin, place, n, count, ready, results), daemon=True)
         for n in range(PRODUCERS)
     ]
     for producer in producers:
         producer.start()
-    delays = asyncio.run(_collect(follow(place), PRODUCERS * count, ready, seconds + 10))
+    arrived = asyncio.run(_collect(follow(place), PRODUCERS * count, ready, seconds + 10))
+    began = dict(pair for _ in producers for pair in results.get())
     for producer in producers:
         producer.join()
-    lost = PRODUCERS * count - len(delays)
+    delays = [at - began[key] for key, at in arrived.items()]
+    lost = len(began) - len(delays)
     return [*_quantiles(f"{name} append to seen", delays), (f"{name} frames lost", lost, "")]
 
 
-def _produce(appender: Any, place: Path, number: int, count: int, ready: Any) -> None:
-    append = appender(place, f"producer-{number}")
-    append(1, 0)
+def _produce(begin: Any, place: Path, number: int, count: int, ready: Any, results: Any) -> None:
+    name = f"producer-{number}"
+    append = begin(place, name)
+    append(1, checkpoint(1))
     ready.wait()
     start = time.monotonic() + number / PRODUCERS / RATE_HZ
+    began = []
     for turn in range(count):
         time.sleep(max(0.0, start + turn / RATE_HZ - time.monotonic()))
-        append(turn + 2, time.monotonic_ns())
+        data = frame(turn + 2)
+        began.append(((name, turn + 2), time.monotonic_ns()))
+        append(turn + 2, data)
+    results.put(began)
 
 
 async def _collect(
-    changes: AsyncGenerator[list[int], None], wanted: int, ready: Any, patience_s: float
-) -> list[int]:
-    """Delays of all frames that carry an instant; the first ones, of the warm-up, carry 0."""
-    delays: list[int] = []
+    arrivals: Arrivals, wanted: int, ready: Any, patience_s: float
+) -> dict[tuple[str, int], int]:
+    """When each frame was there; those of the warm-up, the first ones, aside."""
+    arrived: dict[tuple[str, int], int] = {}
     await asyncio.to_thread(ready.wait)
-    try:
-        async with asyncio.timeout(patience_s), aclosing(changes) as batches:
-            async for instants in batches:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience_s), aclosing(arrivals):
+            async for keys in arrivals:
                 now = time.monotonic_ns()
-                delays += [now - instant for instant in instants if instant]
-                if len(delays) >= wanted:
+                arrived |= {key: now for key in keys if key[1] > 1}
+                if len(arrived) >= wanted:
                     break
-    except TimeoutError:
-        pass
-    return delays
+    return arrived
 
 
-async def _follow_by_inotify(place: Path) -> AsyncGenerator[list[int], None]:
+async def _follow_by_inotify(place: Path) -> Arrivals:
     journal = FileJournal(place)
-    async for instants in _follow(journal, watch_by_inotify(journal)):
-        yield instants
+    async for keys in _follow(journal, watch_by_inotify(journal)):
+        yield keys
 
 
-async def _follow_by_polling(place: Path) -> AsyncGenerator[list[int], None]:
+async def _follow_by_polling(place: Path) -> Arrivals:
     journal = FileJournal(place)
-    async for instants in _follow(journal, watch_by_polling(journal)):
-        yield instants
+    async for keys in _follow(journal, watch_by_polling(journal)):
+        yield keys
 
 
-async def _follow(
-    journal: FileJournal, changes: AsyncGenerator[Iterable[str], None]
-) -> AsyncGenerator[list[int], None]:
+async def _follow(journal: FileJournal, changes: AsyncGenerator[Iterable[str], None]) -> Arrivals:
     positions: dict[str, Position] = {}
     async for ids in changes:
         for source_id in ids or journal.sources():
             batch = journal.read(source_id, positions.get(source_id, Position(source_id)))
             positions[source_id] = batch.position
-            if source_id != "warm":
-                yield [frames.decode(one).at_ns for one in batch.frames]
+            yield [(source_id, one.seq) for one in batch.frames]
 
 
-async def _follow_sqlite(place: Path) -> AsyncGenerator[list[int], None]:
+async def _follow_sqlite(place: Path) -> Arrivals:
     connection = _connect(place)
     last = 0
     while True:
-        query = "select id, data from frames where id > ? and source != 'warm' order by id"
+        query = "select id, source, seq, data from frames where id > ? order by id"
         if rows := connection.execute(query, (last,)).fetchall():
             last = rows[-1][0]
-            encoded = [frames.scan(data).frames[0] for _, data in rows]
-            yield [frames.decode(one).at_ns for one in encoded]
+            yield [(source, seq) for _, source, seq, _ in rows]
         else:
             await asyncio.sleep(SQLITE_POLL_S)
 
 
-def _file_appender(place: Path, source_id: str) -> Append:
+def _file_log(place: Path, source_id: str) -> Append:
     writer = FileJournal(place).open(source_id)
 
-    def append(seq: int, at_ns: int) -> None:
-        writer.append((checkpoint if writer.needs_checkpoint else frame)(seq, at_ns))
+    def append(seq: int, data: bytes) -> None:
+        writer.append(checkpoint(seq) if writer.needs_checkpoint else data)
 
     return append
 
 
-def _sqlite_appender(place: Path, source_id: str) -> Append:
+def _sqlite_log(place: Path, source_id: str) -> Append:
     connection = _connect(place)
 
-    def append(seq: int, at_ns: int) -> None:
-        data = frame(seq, at_ns)
-        connection.execute("insert into frames (source, data) values (?, ?)", (source_id, data))
+    def append(seq: int, data: bytes) -> None:
+        row = (source_id, seq, data)
+        connection.execute("insert into frames (source, seq, data) values (?, ?, ?)", row)
 
     return append
 
@@ -216,7 +222,8 @@ def _connect(place: Path) -> sqlite3.Connection:
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = normal")
     connection.execute(
-        "create table if not exists frames (id integer primary key, source text, data blob)"
+        "create table if not exists frames"
+        " (id integer primary key, source text, seq integer, data blob)"
     )
     return connection
 

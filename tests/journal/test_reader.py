@@ -31,6 +31,9 @@ class Scripted:
         self._ask("numbers")
         return sorted(self.segments)
 
+    def exists(self, number: int) -> bool:
+        return number in self.segments
+
     def load(self, number: int, offset: int, size: int) -> Piece | None:
         self._ask("load")
         data = self.segments.get(number)
@@ -101,6 +104,19 @@ def test_a_segment_missing_in_the_middle_was_deleted() -> None:
     log = Scripted({1: WHOLE, 3: checkpoint("a", 9)})
     batch = LogReader("a", log).read(start("a"), LIMIT)
     assert (seqs(batch), batch.gaps) == ([1, 2, 3, 9], [Gap(4, 8, "trimmed")])
+
+
+def test_a_follower_gets_past_a_segment_missing_in_the_middle() -> None:
+    """Who waits at a segment's end finds the next but one too, when the next was deleted."""
+    log = Scripted({1: WHOLE})
+    reader = LogReader("a", log)
+    position = reader.read(start("a"), LIMIT).position
+    log.segments[3] = checkpoint("a", 9)
+    log.segments[1] += tick(4)
+    first = reader.read(position, LIMIT)
+    second = reader.read(first.position, LIMIT)
+    assert (seqs(first) + seqs(second), second.position.seq) == ([4, 9], 9)
+    assert first.gaps + second.gaps == [Gap(5, 8, "trimmed")]
 
 
 def test_what_is_missing_in_a_trimmed_log_is_not_trimmed() -> None:

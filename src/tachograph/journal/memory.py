@@ -30,6 +30,9 @@ class _Log:
     def numbers(self) -> list[int]:
         return list(self.segments)
 
+    def exists(self, number: int) -> bool:
+        return number in self.segments
+
     def load(self, number: int, offset: int, size: int) -> Piece | None:
         segment = self.segments.get(number)
         if segment is None:

@@ -31,6 +31,10 @@ class Segments(Protocol):
         """What is there, ascending; empty for no log. Raises OSError."""
         ...
 
+    def exists(self, number: int) -> bool:
+        """Whether this one is there: cheaper than the list."""
+        ...
+
     def load(self, number: int, offset: int, size: int) -> Piece | None:
         """Up to `size` bytes, or None for a segment that is gone. Raises OSError."""
         ...
@@ -76,12 +80,18 @@ class LogReader:
     def read(self, after: Position, limit_bytes: int) -> Batch:
         """See `Journal.read`. Never raises OSError: an unreadable log reads as empty."""
         seq = seq_in(self._id, after)
-        walk = _Walk(self._segments, Cursor(seq, 0, 0))
+        cursor = self._cursors.get(seq)
+        walk = _Walk(self._segments, cursor or Cursor(seq, 0, 0))
         more = False
         self.error = ""
         try:
-            if numbers := self._segments.numbers():
-                walk = _Walk(self._segments, self._cursors.get(seq) or self._find(numbers, seq))
+            if cursor and not self._segments.exists(cursor.segment + 1):
+                # The common case, a reader that follows, needs no listing. When nothing came
+                # of it, the listing tells, for a segment may lack in the numbers.
+                more = walk.through([cursor.segment], max(1, limit_bytes))
+            if not cursor or walk.cursor.offset == cursor.offset:
+                numbers = self._segments.numbers()
+                walk = _Walk(self._segments, cursor or self._find(numbers, seq))
                 more = walk.through(numbers, max(1, limit_bytes))
         except OSError as error:
             self.error = f"{error.filename or self._id}: {error.strerror or error}"
@@ -97,6 +107,8 @@ class LogReader:
 
     def _find(self, numbers: list[int], seq: int) -> Cursor:
         """The newest segment that begins at or before the wanted frame."""
+        if not numbers:
+            return Cursor(seq, 0, 0)
         for number in reversed(numbers[1:]) if seq else ():
             first = self.first_seq(number)
             if first is not None and first <= seq + 1:

@@ -144,6 +144,9 @@ class SegmentFiles:
     def numbers(self) -> list[int]:
         return segment_numbers(self._directory)
 
+    def exists(self, number: int) -> bool:
+        return os.access(segment_path(self._directory, number), os.F_OK)
+
     def load(self, number: int, offset: int, size: int) -> Piece | None:
         try:
             fd = os.open(segment_path(self._directory, number), os.O_RDONLY | _BINARY)
