@@ -143,6 +143,23 @@ class Goodbye(msgspec.Struct, array_like=True):
     state: State
     at_ns: int
     reason: str = ""
+    exit_code: int | None = None
+    signal: str = ""
+    error: str = ""
+
+
+class Line(msgspec.Struct, array_like=True):
+    """A line that the program wrote to its standard error."""
+
+    at_ns: int
+    text: str
+
+
+class Stack(msgspec.Struct, array_like=True):
+    """What the program's main thread was doing, the outermost call first."""
+
+    at_ns: int
+    calls: list[str]
 
 
 class Frame(msgspec.Struct, array_like=True):
@@ -164,6 +181,8 @@ class Frame(msgspec.Struct, array_like=True):
     losses: list[Loss] = []
     clocks: list[Clock] = []
     goodbye: Goodbye | None = None
+    lines: list[Line] = []
+    stacks: list[Stack] = []
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True, order=True):

@@ -279,17 +279,25 @@ class Live:
             "sources": rows,
         }
 
+    def _witness(self, state: SourceState) -> SourceState | None:
+        """`tacho run` saw how a program ended that could not say it itself."""
+        parent = self.sources.get(state.source.parent)
+        if state.state != "killed" or parent is None or not parent.final:
+            return None
+        return parent if parent.source.pid == state.source.pid else None
+
     def source_row(self, state: SourceState) -> Json:
         """One source as `sources` and /api/sources show it."""
         source, vitals = state.source, self._vitals.get(state.source.id, {})
+        seen = self._witness(state) or state
         row: Json = {
             "id": source.id,
             "service": source.service,
             "project": source.project,
             "host": source.host,
             "pid": source.pid,
-            "state": state.state,
-            "reason": state.reason or None,
+            "state": seen.state,
+            "reason": seen.reason or None,
             "started_at": source.started_ns / 1e9,
             "last_at": state.last_ns / 1e9,
             "ended_at": state.ended_ns / 1e9 if state.final else None,
@@ -303,6 +311,11 @@ class Live:
             "sampled": state.sampled_total,
             "late": state.late,
             "losses": _losses(state),
+            "exit_code": seen.exit_code,
+            "signal": seen.signal or None,
+            "error": seen.error or None,
+            "lines": [line.text for line in state.lines] or None,
+            "stack": state.stack.calls if state.stack is not None and not state.final else None,
             "own_cpu_percent": vitals.get("tachograph.cpu_percent"),
         }
         for name in (*SYSTEM_COLUMNS,):

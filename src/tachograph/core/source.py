@@ -16,14 +16,18 @@ from tachograph.model import (
     Definition,
     Frame,
     Goodbye,
+    Line,
     Publish,
     Source,
     SpanEnd,
     SpanStart,
+    Stack,
     State,
     TimerTick,
 )
 
+#: Lines of standard error kept for one source.
+MAX_LINES = 50
 #: Spans kept as open for one source; a source that says more is cut, and says so itself.
 MAX_OPEN = 10_000
 
@@ -88,6 +92,11 @@ class SourceState(msgspec.Struct):
     losses: dict[str, int] = {}
     sampled: dict[str, int] = {}
     topics: dict[str, dict[str, Any]] = {}
+    exit_code: int | None = None
+    signal: str = ""
+    error: str = ""
+    lines: list[Line] = []
+    stack: Stack | None = None
 
     @property
     def final(self) -> bool:
@@ -130,6 +139,10 @@ class SourceState(msgspec.Struct):
                 self.open[start.id] = start
         for end in frame.ended:
             self.open.pop(end.id, None)
+        if frame.lines:
+            self.lines = [*self.lines, *frame.lines][-MAX_LINES:]
+        if frame.stacks:
+            self.stack = frame.stacks[-1]
         if self.state == "silent":
             self.state = "live"
         steps = Steps(
@@ -155,6 +168,8 @@ class SourceState(msgspec.Struct):
         self.state = goodbye.state if goodbye.state in FINAL_STATES else "ended"
         self.reason = goodbye.reason
         self.ended_ns = goodbye.at_ns
+        self.exit_code = goodbye.exit_code
+        self.signal, self.error = goodbye.signal, goodbye.error
         self.open.clear()
 
     def _publishes(self, frame: Frame) -> list[Publish]:

@@ -21,11 +21,13 @@ from tachograph.model import (
     Frame,
     GaugeTick,
     Goodbye,
+    Line,
     Loss,
     Publish,
     Source,
     SpanEnd,
     SpanStart,
+    Stack,
     TimerTick,
 )
 from tachograph.sdk import limits
@@ -33,6 +35,8 @@ from tachograph.sdk.spans import InstrumentKey, Span, TimerKey
 
 #: Individual spans of one name that are kept each second; the others are counted as sampled.
 SPANS_PER_SECOND = 10
+#: Lines of standard error that one frame may carry.
+LINES_PER_FRAME = 100
 #: Spans that may be open at once; more are counted as lost.
 OPEN_SPANS = 100_000
 
@@ -97,6 +101,8 @@ class Accumulator:
         self._started: list[SpanStart] = []
         self._ended: list[SpanEnd] = []
         self._clocks: list[Clock] = []
+        self._lines: list[Line] = []
+        self._stacks: list[Stack] = []
         self._kept: dict[tuple[str, str], int] = {}
         self._kept_until = 0.0
         self._last_span = 0
@@ -290,6 +296,17 @@ class Accumulator:
         """The wall clock parted from the boot clock."""
         self._clocks.append(Clock(at_ns, jump_s))
 
+    def add_line(self, at_ns: int, text: str) -> None:
+        """A line of standard error; of too many between two frames the newest are kept."""
+        self._lines.append(Line(at_ns, limits.text(text, limits.MAX_TEXT)))
+        if len(self._lines) > LINES_PER_FRAME:
+            self.lose("lines of stderr", 1, sampled=True)
+            del self._lines[0]
+
+    def add_stack(self, at_ns: int, calls: list[str]) -> None:
+        """What the program is doing."""
+        self._stacks = [Stack(at_ns, [limits.text(call, limits.MAX_NAME) for call in calls[-100:]])]
+
     def total(self, kind: str) -> tuple[int, int, float]:
         """Count, errors and seconds of all timers of one span kind."""
         found = [t for key, t in self.timers.items() if key[0] == kind and t is not None]
@@ -375,6 +392,8 @@ class Accumulator:
             or self._started
             or self._ended
             or self._clocks
+            or self._lines
+            or self._stacks
             or self._new_definitions
         )
 
@@ -394,6 +413,8 @@ class Accumulator:
             [Loss(key[0], self.losses[key], key[1]) for key in self._dirty_losses],
             self._clocks,
             goodbye,
+            self._lines,
+            self._stacks,
         )
         self._clean()
         return frame
@@ -419,6 +440,8 @@ class Accumulator:
             [Loss(reason, count, sampled) for (reason, sampled), count in self.losses.items()],
             self._clocks,
             goodbye,
+            self._lines,
+            self._stacks,
         )
         self._clean()
         return frame
@@ -433,6 +456,8 @@ class Accumulator:
         self._started = []
         self._ended = []
         self._clocks = []
+        self._lines = []
+        self._stacks = []
 
 
 def _clean(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

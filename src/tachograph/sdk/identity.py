@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from tachograph._version import __version__
 from tachograph.model import Source
 from tachograph.sdk import limits
+from tachograph.sdk.ids import new_id
 
 _SECRET = re.compile(
     r"(?i)(pass(?:word|wd)?|token|secret|api[-_]?key|key|auth(?:orization)?|credentials?)(=|:|$)"
@@ -88,38 +91,54 @@ def default_service() -> str:
     return stem or "python"
 
 
-def started_of(id: str) -> tuple[int, float] | None:
-    """Process id and start (s since the epoch) that an id was made of; None for a foreign id."""
-    parts = id.split("-")
-    try:
-        return int(parts[1]), int(parts[0], 16) / 1000
-    except (IndexError, ValueError):
-        return None
-
-
 def new_source(
     service: str | None, project: str | None, interval_s: float, parent: str = ""
 ) -> Source:
     """This process as a source, with a fresh id."""
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    folder = Path(script).resolve().parent if script else None
+    source = _source(new_id(), folder, service or default_service(), project, interval_s)
+    return msgspec.structs.replace(
+        source,
+        pid=os.getpid(),
+        command=scrubbed(getattr(sys, "orig_argv", None) or sys.argv),
+        python=".".join(map(str, sys.version_info[:3])),
+        parent=parent or os.environ.get("TACHOGRAPH_PARENT", ""),
+    )
+
+
+def child_source(
+    id: str, pid: int, command: Sequence[str], service: str, project: str | None, interval_s: float
+) -> Source:
+    """Another process as a source, reported by this one."""
+    folder = next((Path(word).resolve().parent for word in command[1:] if _is_file(word)), None)
+    source = _source(id, folder, service, project, interval_s)
+    return msgspec.structs.replace(source, pid=pid, command=scrubbed(list(command)))
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _source(
+    id: str, folder: Path | None, service: str, project: str | None, interval_s: float
+) -> Source:
     try:
         here = Path.cwd()
     except OSError:  # the directory is gone
         here = Path("/")
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
-    root = git_root(Path(script).resolve().parent) if script else None
-    root = root or git_root(here)
-    started = time.time_ns()
+    root = (git_root(folder) if folder else None) or git_root(here)
     return Source(
-        id=f"{started // 1_000_000:x}-{os.getpid()}-{secrets.token_hex(4)}",
-        service=limits.text(service or default_service(), limits.MAX_NAME),
+        id=id,
+        service=limits.text(service, limits.MAX_NAME),
         project=limits.text(project or (root or here).name or "default", limits.MAX_NAME),
         host=socket.gethostname(),
-        pid=os.getpid(),
-        started_ns=started,
-        command=scrubbed(getattr(sys, "orig_argv", None) or sys.argv),
+        pid=0,
+        started_ns=time.time_ns(),
         git_commit=git_commit(root),
-        python=".".join(map(str, sys.version_info[:3])),
         sdk=__version__,
-        parent=parent,
         interval_s=interval_s,
     )

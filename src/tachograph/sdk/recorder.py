@@ -20,13 +20,13 @@ from typing import Any, TypeVar
 from tachograph import frames
 from tachograph.errors import TachographError
 from tachograph.journal.base import Writer
-from tachograph.model import Goodbye, State
+from tachograph.model import Goodbye, Source, State
 from tachograph.sdk.accumulate import Accumulator
 from tachograph.sdk.clock import Clock
 from tachograph.sdk.identity import new_source
 from tachograph.sdk.settings import Settings
 from tachograph.sdk.spans import inbox
-from tachograph.sdk.split import fitting
+from tachograph.sdk.split import fitting, items
 from tachograph.sdk.vitals import Vitals
 
 log = logging.getLogger("tachograph")
@@ -41,9 +41,11 @@ RETRY_S = 1.0
 class Recorder:
     """One source: this process, from here to its end or its fork."""
 
-    def __init__(self, settings: Settings, parent: str = "") -> None:
+    def __init__(self, settings: Settings, parent: str = "", source: Source | None = None) -> None:
         self.settings = settings
-        self.source = new_source(settings.service, settings.project, settings.interval_s, parent)
+        self.source = source or new_source(
+            settings.service, settings.project, settings.interval_s, parent
+        )
         self.state = Accumulator(self.source)
         self.clock = Clock()
         self.seq = 0
@@ -101,6 +103,10 @@ class Recorder:
 
     def goodbye(self, state: State, reason: str = "", timeout_s: float = 1.0) -> None:
         """The last frame; the source is over after it. The first caller's word counts."""
+        self.say_goodbye(Goodbye(state, self.clock.now_ns(), reason), timeout_s)
+
+    def say_goodbye(self, goodbye: Goodbye, timeout_s: float = 1.0) -> None:
+        """As `goodbye`, in full."""
         if self.ended or not self._lock.acquire(timeout=timeout_s):
             return
         try:
@@ -108,7 +114,7 @@ class Recorder:
                 return
             self.ended = True
             self._retry_at = 0.0
-            self._write(Goodbye(state, self.clock.now_ns(), reason))
+            self._write(goodbye)
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
@@ -193,6 +199,19 @@ class Recorder:
                 "gauges finite",
             )
 
+    def tell(self, letter: str, text: str) -> None:
+        """What a supervised program says of itself: see `telltale`."""
+        at_ns = self.clock.now_ns()
+        with self._lock:
+            if letter == "L":
+                self.state.add_line(at_ns, text)
+            elif letter == "S":
+                self.state.add_stack(at_ns, text.split("\n"))
+            elif letter == "D" and text.isdecimal():
+                self.state.lose("lines of stderr", int(text), sampled=True)
+        if inbox.idle:
+            self.ring()
+
     def publish(self, topic: str, value: dict[str, Any]) -> None:
         """Merge into a topic of the user's."""
         with self._lock:
@@ -216,15 +235,17 @@ class Recorder:
                 else self.state.frame(at_ns)
             )
             data = bytearray()
-            seq = self.seq
+            seq, left_out = self.seq, items(frame)
             for part, payload in fitting(frame):
                 seq += 1
+                left_out -= items(part)
                 flags = (frames.CHECKPOINT if part.source else 0) | (
                     frames.GOODBYE if part.goodbye else 0
                 )
                 data += frames.wrap(payload, seq, flags)
+            if left_out:
+                self.state.lose("record too large", left_out)
             if not data:
-                self.state.lose("frame too large", 1)
                 return False
             self._writer.append(bytes(data))
             self.seq = seq
@@ -302,9 +323,10 @@ def apply_settings(settings: Settings) -> None:
     )
     _settings = settings
     if old is not None and not old.ended:
-        old.settings = settings
         if changed or settings.disabled:
             end("ended", "configured anew")
+        else:
+            old.settings = settings
     inbox.limit = 0 if settings.disabled else 200_000
     inbox.ring = _first_ring
     inbox.idle = True

@@ -24,6 +24,8 @@ _LISTS = (
     "publishes",
     "losses",
     "clocks",
+    "lines",
+    "stacks",
 )
 
 
@@ -41,6 +43,11 @@ def fitting(frame: Frame, limit: int = MAX_PAYLOAD_BYTES) -> Iterator[tuple[Fram
         return
     yield from fitting(first, limit)
     yield from fitting(rest, limit)
+
+
+def items(frame: Frame) -> int:
+    """How many records a frame carries."""
+    return sum(len(getattr(frame, name)) for name in _LISTS)
 
 
 def _halves(frame: Frame) -> tuple[Frame | None, Frame | None]:

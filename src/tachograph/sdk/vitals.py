@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
 from tachograph.journal.base import Journal
 from tachograph.model import Source
-from tachograph.sdk.identity import started_of
+from tachograph.sdk.ids import started_of
 from tachograph.sdk.spans import InstrumentKey
 from tachograph.system import Sampler
 
@@ -34,6 +35,7 @@ class Vitals:
 
     def __init__(self, source: Source) -> None:
         self.journal: Journal | None = None
+        self._foreign = source.pid != os.getpid()
         self._sampler = Sampler(source.pid, exclude=self._is_source)
         self._others: dict[int, float] | None = None
         self._cpu: float | None = None
@@ -42,7 +44,14 @@ class Vitals:
     def read(self) -> Iterator[tuple[InstrumentKey, float | None]]:
         """Each gauge with its new value; one that isn't known yet is left out."""
         self._others = None
-        sample = self._sampler.sample()
+        if self._foreign and self._is_source(self._sampler.pid, 0.0):
+            # The program that we watch from outside reports itself: each pid counts once.
+            yield from ((key, None) for key in (CPU, MEMORY, MEMORY_PERCENT, THREADS, PROCESSES))
+            return
+        try:
+            sample = self._sampler.sample()
+        except ProcessLookupError:
+            return
         if sample.cpu_percent is not None:
             yield CPU, sample.cpu_percent
         yield MEMORY, sample.memory_mb
@@ -61,7 +70,7 @@ class Vitals:
         if self._others is None:
             self._others = self._recording()
         # A process's start is known to about a second.
-        return self._others.get(pid, 0.0) >= started_at - 1.5
+        return pid in self._others and self._others[pid] >= started_at - 1.5
 
     def _recording(self) -> dict[int, float]:
         if self.journal is None:
