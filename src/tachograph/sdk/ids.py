@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 
 
 def new_id() -> str:
     """An id for a source that this process reports: its start, its pid, and chance."""
-    return f"{time.time_ns() // 1_000_000:x}-{os.getpid()}-{secrets.token_hex(4)}"
+    return f"{time.time_ns() // 1_000_000:x}-{os.getpid()}-{os.urandom(4).hex()}"
 
 
 def started_of(id: str) -> tuple[int, float] | None:
