@@ -17,7 +17,7 @@ FLAGS = (
 ).split()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests; each gets a context of its own."""
     with sync_playwright() as playwright:

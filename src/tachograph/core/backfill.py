@@ -10,7 +10,7 @@ from tachograph.core.seconds import merged
 from tachograph.core.window import Window
 from tachograph.model import Second, Series, SeriesKey
 
-_SPANS = ("action", "event")
+_SPANS: tuple[str, ...] = ("action", "event")
 #: The second in which the last source of a project's service ended.
 Ends = dict[tuple[str, str], int]
 

@@ -21,7 +21,7 @@ EVENT_COLUMNS = ("events_per_minute", "avg_processing_time_s", "p95_s", "queue_d
 #: Ended sources are shown, and counted in totals, for so long.
 KEEP_ENDED_S = 86_400.0
 MAX_CURRENT = 20
-_KINDS = ("action", "event")
+_KINDS: tuple[str, ...] = ("action", "event")
 _SYSTEM = "system."
 
 

@@ -64,7 +64,7 @@ class Writer(Protocol):
         """The next frame opens a segment, so it has to be a checkpoint."""
         ...
 
-    def append(self, frames: bytes) -> None:
+    def append(self, data: bytes) -> None:
         """Append one or several whole encoded frames.
 
         Raises JournalError, naming path and cause.

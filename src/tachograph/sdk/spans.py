@@ -13,18 +13,15 @@ may be closed in another context, where a token would raise.
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from math import inf
 from time import perf_counter
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar
 
 from tachograph.model import SpanKind
-
-Function = TypeVar("Function", bound=Callable[..., Any])
+from tachograph.sdk.decorator import Decorator
 
 #: Records that may wait for the flusher, per queue. At 50 ms a flush that is 4 million a second.
 QUEUE_LIMIT = 200_000
@@ -99,45 +96,6 @@ def error_text(kind: type[BaseException] | None, error: BaseException | None) ->
     except Exception:
         text = "(its text could not be made)"
     return f"{kind.__name__}: {text[:500]}" if text else kind.__name__
-
-
-class Decorator:
-    """Turns something usable as `with` into a decorator for every kind of function."""
-
-    def fresh(self) -> Any:
-        """A new measurement with the same name."""
-        raise NotImplementedError  # pragma: no cover
-
-    def __call__(self, function: Function) -> Function:
-        """Measure each call of `function`: plain, async, generator or async generator."""
-        fresh = self.fresh
-        wrapper: Callable[..., Any]
-        if inspect.iscoroutinefunction(function):
-
-            async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with fresh():
-                    return await function(*args, **kwargs)
-
-        elif inspect.isasyncgenfunction(function):
-
-            async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with fresh():
-                    async for item in function(*args, **kwargs):
-                        yield item
-
-        elif inspect.isgeneratorfunction(function):
-
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with fresh():
-                    return (yield from function(*args, **kwargs))
-
-        else:
-
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with fresh():
-                    return function(*args, **kwargs)
-
-        return cast("Function", functools.wraps(function)(wrapper))
 
 
 class Span(Decorator):
