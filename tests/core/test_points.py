@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tachograph.core.patch import diff
-from tachograph.core.points import Points
+from tachograph.core.points import Points, instant
 
 NOON = 1_800_014_400.0
 
@@ -44,6 +44,17 @@ def test_window(interval_s: float, ticks: int) -> None:
     expected = min(ticks, round(60 / interval_s))
     assert [row[0] for row in kept.values()] == [float(n) for n in range(ticks)][-expected:]
     assert list(kept) == sorted(kept)
+
+
+@pytest.mark.parametrize("interval_s", [0.05, 0.1, 0.3, 0.7, 1.0, 1.1, 60.0])
+def test_instant(interval_s: float) -> None:
+    """A tick belongs to its own instant, exactly in time and late, whatever the interval is as
+    a binary number; none is skipped and none doubled."""
+    first = round(NOON / interval_s)
+    for n in range(first, first + 2000):
+        for late in (0.0, 0.3, 0.99):
+            seen = instant((n + late) * interval_s, interval_s)
+            assert round(seen * 1000) == round(n * interval_s * 1000)
 
 
 def test_the_same_instant_again() -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+
+def instant(now: float, interval_s: float) -> float:
+    """The tick that `now` belongs to, which is at it or before."""
+    # Not `now // interval_s`, which knows that 0.1 is a little more than a tenth.
+    return math.floor(now / interval_s) * interval_s
 
 
 class Points:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tachograph.core.backfill import fill
 from tachograph.core.live import Live
+from tachograph.core.points import instant
 from tachograph.core.session import RATES
 from tachograph.errors import StoreError
 from tachograph.journal.base import Journal
@@ -107,8 +108,7 @@ class Follower:
             await asyncio.sleep(max(0.0, at - time.time()))
             now = max(at, time.time())
             try:
-                # A thousandth more, or a tick in time would be rounded to the one before.
-                self.live.tick((now / self.interval_s + 1e-3) // 1 * self.interval_s)
+                self.live.tick(instant(now, self.interval_s))
                 self.hub.tick(now)
                 self.hub.remind(now, self.interval_s)
             except Exception:  # one bad value must not stop the clock for everybody
