@@ -124,6 +124,21 @@ signal.pause()
         assert not journal.alive("a")
 
 
+def test_a_fork_in_the_middle_of_an_append(tmp_path: Path) -> None:
+    """A child that is forked while another thread has just made a segment leaves it alone."""
+    code = """
+writer = FileJournal(root).open("a")
+writer._open_segment(str(root / "a" / "00000001.seg"), checkpoint("a", 1))
+if not os.fork():
+    writer.close()
+    os._exit(0)
+os.wait()
+writer.append(checkpoint("a", 1))
+say(len(FileJournal(root).read("a", start("a")).frames))
+"""
+    assert answer(code, tmp_path) == "1"
+
+
 def test_a_child_believes_no_hold_of_its_parent(tmp_path: Path) -> None:
     """What the parent holds the child doesn't: it asks the kernel, and sees the parent's death."""
     code = """

@@ -72,7 +72,10 @@ class FileWriter:
                 self._check_segment(path)
             written = os.write(self._fd, data)
         except OSError as error:
+            empty = self._fd >= 0 and not self._size
             self._leave_segment()
+            if empty:  # or a full disk would be littered with them
+                remove_segments(self._directory, [self._number])
             raise JournalError(
                 f"{path}: can't append {len(data)} bytes ({error.strerror}); what they held is "
                 "lost, the next append tries a new segment"
@@ -157,8 +160,6 @@ class FileWriter:
         close_if_same(fd, self._identity)
         if self._size:
             self._number += 1
-        else:
-            remove_segments(self._directory, [self._number])
         self._size = 0
 
 
