@@ -25,6 +25,13 @@ BACKLOG = 2048
 GRACE_S = 2
 
 
+_Address = tuple[int, int, int, tuple[Any, ...]]
+_LOOPBACK: list[_Address] = [
+    (socket.AF_INET, socket.SOCK_STREAM, 0, ("127.0.0.1", 0)),
+    (socket.AF_INET6, socket.SOCK_STREAM, 0, ("::1", 0, 0, 0)),
+]
+
+
 class _PortTaken(ConfigError):
     """Another program listens there."""
 
@@ -39,13 +46,10 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def _bind(host: str, port: int) -> list[socket.socket]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise ConfigError(f"host {host!r} has no address ({error.strerror or error})") from error
+    found = _addresses(host, port)
     sockets: list[socket.socket] = []
     refused: OSError | None = None
-    for family, kind, number, _, address in dict.fromkeys(found):
+    for family, kind, number, address in found:
         try:
             sockets.append(_listen(family, kind, number, (address[0], port, *address[2:])))
             port = sockets[-1].getsockname()[1]
@@ -59,6 +63,17 @@ def _bind(host: str, port: int) -> list[socket.socket]:
         taken = refused.errno == errno.EADDRINUSE
         raise (_PortTaken if taken else ConfigError)(_why(host, port, refused)) from refused
     return sockets
+
+
+def _addresses(host: str, port: int) -> list[_Address]:
+    if host == "localhost":
+        # Browsers know without asking that this is both; many a hosts file has only one.
+        return _LOOPBACK
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ConfigError(f"host {host!r} has no address ({error.strerror or error})") from error
+    return list(dict.fromkeys((family, kind, number, at) for family, kind, number, _, at in found))
 
 
 def _listen(family: int, kind: int, number: int, address: tuple[str | int, ...]) -> socket.socket:
