@@ -37,8 +37,8 @@ check: setup ## formatting, lint, types, layers, the dashboard's checks, coverag
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: setup ## the benchmarks
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: setup ## the benchmarks, into docs/benchmarks.md too; ARGS="--only NAME" prints one
+	@$(BIN)/python -m benchmarks $(if $(ARGS),$(ARGS),--write docs/benchmarks.md)
 
 docs: ## build the documentation into site/
 	@$(PYTHON) tools/setup.py docs
