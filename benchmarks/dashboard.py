@@ -15,7 +15,6 @@ from typing import NamedTuple
 import psutil
 
 
-
 class Usage(NamedTuple):
     """What a process has taken: CPU seconds since its start, and resident memory now."""
 

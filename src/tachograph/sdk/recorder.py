@@ -151,7 +151,9 @@ class Recorder:
         inbox.idle = False
 
     def _waiting(self) -> bool:
-        return bool(inbox.spans or inbox.timings or inbox.counts or inbox.gauges or self.ended)
+        queued = inbox.spans or inbox.timings or inbox.counts or inbox.gauges or self.ended
+        # What was told or published goes past the queues.
+        return bool(queued or (self.state.dirty and monotonic() >= self._retry_at))
 
     def _sample(self) -> None:
         with self._lock:
@@ -216,7 +218,8 @@ class Recorder:
         """Merge into a topic of the user's."""
         with self._lock:
             self.state.publish(topic, value)
-        self.ring()
+        if inbox.idle:
+            self.ring()
 
     def _write(self, goodbye: Goodbye | None, heartbeat: bool = False) -> bool:
         self.drain()
