@@ -3,6 +3,7 @@ import {
   formatAge,
   formatBytes,
   formatChange,
+  formatChangeCompact,
   formatCompact,
   formatDuration,
   formatNumber,
@@ -23,6 +24,7 @@ test("what was not measured is a dash, never 0", () => {
 
 test.each([
   [0, "0"],
+  [0.002, "< 0.01"],
   [0.318, "0.32"],
   [3.18, "3.18"],
   [31.83, "31.8"],
@@ -71,6 +73,20 @@ test("an age shows tenths while they can be seen to move, and is never negative"
   expect(formatAge(200)).toBe("3 min");
 });
 
+test.each([
+  [9_999, "9,999"],
+  [43_713, "43.7 k"],
+  [999_499, "999 k"],
+  [9_999_999, "10.0 M"],
+])("a count of %d where there is little room: %s", (value, text) => {
+  expect(formatCompact(value)).toBe(text);
+});
+
+test("memory up to the largest machines keeps to five figures", () => {
+  expect(mebibytes(999.9 * 1024)).toEqual({ value: "999.9", unit: "GiB" });
+  expect(mebibytes(2 * 1024 ** 2)).toEqual({ value: "2.00", unit: "TiB" });
+});
+
 test("memory and bytes take the unit that fits", () => {
   expect(mebibytes(1884)).toEqual({ value: "1.84", unit: "GiB" });
   expect(mebibytes(512)).toEqual({ value: "512", unit: "MiB" });
@@ -82,4 +98,7 @@ test("a change has its sign, and none when it rounds to nothing", () => {
   expect(formatChange(33)).toBe("+33");
   expect(formatChange(-1.24, 1)).toBe("−1.2");
   expect(formatChange(-0.001, 1)).toBe("0");
+  expect(formatChangeCompact(40_880)).toBe("+40.9 k");
+  expect(formatChangeCompact(-3)).toBe("−3");
+  expect(formatChangeCompact(0)).toBe("0");
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isSlow, largestSelf, where } from "../src/core/answers";
+import { comparedWith, isSlow, largestSelf, where } from "../src/core/answers";
 import { pace } from "../src/core/pace";
 
 const named = (count: number, total_s: number, self_s = total_s) => ({ count, total_s, self_s });
@@ -32,9 +32,55 @@ test("with too few calls before there is no verdict", () => {
   expect(isSlow(compared, { total_actions: 50 }, 1, 60).text).toBe("Too early to tell");
 });
 
-test("a page that has just opened can't compare yet and says so", () => {
-  expect(pace([{ at: 0, names: { a: named(10, 1) } }])).toBeUndefined();
+test("a page that has just opened can't compare means yet and says so", () => {
+  const compared = pace([{ at: 0, names: { a: named(100, 10) } }]);
+  expect(isSlow(compared, { total_actions: 100 }, 1, 0).text).toBe("Comparing");
+  expect(comparedWith(compared).text).toBe("Nothing yet");
   expect(isSlow(undefined, { total_actions: 10 }, 1, 0).text).toBe("Comparing");
+});
+
+const tailed = (count: number, p95: number, rate: number, recent_p95: number) => ({ count, p95, rate, recent_p95, total_s: count * p95 });
+
+test("with calls enough for a p95, a page that has just opened answers, and says what it compares", () => {
+  const compared = pace([{ at: 0, names: { embed: tailed(100, 0.1, 30, 0.2) } }]);
+  const slow = isSlow(compared, { total_actions: 100 }, 1, 0);
+  expect(slow).toMatchObject({ text: "2.0 × slower", evidence: "p95 200 ms, since start 100 ms" });
+  expect(where(compared, undefined).text).toBe("embed");
+  expect(comparedWith(compared)).toEqual({ text: "Since start", evidence: "100 actions, the last 60 s too" });
+});
+
+test("from a minute on the p95 that stood a minute ago is compared, in which the minute has no part", () => {
+  const compared = pace([
+    { at: 0, names: { embed: tailed(100, 0.1, 30, 0.1) } },
+    { at: 60, names: { embed: tailed(200, 0.16, 100, 0.2) } },
+  ]);
+  expect(compared?.ratio).toBeCloseTo(2);
+  expect(isSlow(compared, { total_actions: 200 }, 1, 60).evidence).toBe("p95 200 ms, before 100 ms");
+  expect(comparedWith(compared)).toEqual({ text: "All before", evidence: "100 actions until 1 min ago" });
+});
+
+test.each([
+  ["now", tailed(100, 0.1, 19, 0.2)],
+  ["before", tailed(49, 0.1, 30, 0.2)],
+])("fewer than 20 calls %s make no p95 to compare", (_when, figures) => {
+  expect(pace([{ at: 0, names: { embed: figures } }])?.names.filter((one) => one.by === "p95")).toEqual([]);
+});
+
+test("of several names each is weighed by its calls, and how many are slower is said", () => {
+  const names = { embed: tailed(200, 0.1, 100, 0.2), read: tailed(200, 0.1, 100, 0.1) };
+  const compared = pace([{ at: 0, names }]);
+  expect(compared?.ratio).toBeCloseTo(1.5);
+  expect(isSlow(compared, { total_actions: 400 }, 1, 0).evidence).toBe("by p95: 1 of 2 actions slower");
+  expect(where(compared, undefined)).toMatchObject({ text: "embed", evidence: "p95 200 ms, since start 100 ms" });
+});
+
+test("a name with few calls is compared by its mean, and has no say in the verdict on the others", () => {
+  const compared = pace([
+    { at: 0, names: { embed: tailed(100, 0.1, 30, 0.1), report: { ...named(30, 30), rate: 6 } } },
+    { at: 60, names: { embed: tailed(200, 0.1, 100, 0.1), report: { ...named(36, 60), rate: 6 } } },
+  ]);
+  expect(compared?.ratio).toBeCloseTo(1);
+  expect(compared?.names.find((one) => one.name === "report")).toMatchObject({ by: "mean", ratio: 5, slower: true });
 });
 
 test("when no source is alive nothing can be slow, whatever the sums say", () => {

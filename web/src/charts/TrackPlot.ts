@@ -203,7 +203,8 @@ export class TrackPlot {
       hatch(g, [x0, top, x1 - x0, height], ink("gap"), 6 * ratio);
     }
     g.restore();
-    if (this.times.length === 0) {
+    // Before the first look nothing is known about the stretch, and nothing said.
+    if (this.times.length === 0 && this.drawn.version >= 0) {
       g.save();
       g.scale(ratio, ratio);
       label(g, "no points in this stretch", (left + width / 2) / ratio, (top + height / 2) / ratio, "center");

@@ -1,5 +1,5 @@
 import { count, formatClock, formatDuration, formatNumber, formatSpan, formatWhen } from "./format";
-import type { Pace } from "./pace";
+import { SLOWER, type Pace } from "./pace";
 import { bySourceAge, stateWords } from "./sources";
 import type { ActionsTopic, Names, Source, SourcesTopic } from "./wire";
 
@@ -12,9 +12,6 @@ export interface Answer {
   /** The name is code of the user, not a word of ours. */
   readonly code?: boolean;
 }
-
-/** From here on it counts as slower; below its inverse as faster. */
-const SLOWER = 1.25;
 
 export function isRunning(topic: SourcesTopic | undefined, now: number): Answer {
   const all = bySourceAge(topic);
@@ -58,32 +55,46 @@ export function isSlow(
   if (live === 0) {
     return { text: "Nothing runs", evidence: `last action ${formatWhen(actions.updated_at, now)}`, shape: "end" };
   }
-  if (pace === undefined || (pace.calls > 0 && pace.window_s < 10)) {
-    return { text: "Comparing", evidence: "needs 10 s of this page", shape: "busy" };
-  }
-  if (pace.calls === 0) {
+  // The sums of two looks say at once that nothing was called; to say more by the mean takes 10 s of them.
+  const young = pace === undefined || pace.window_s === 0;
+  if (!young && pace.calls === 0) {
     const quiet = formatSpan(now - (actions.updated_at ?? now));
     return { text: "Nothing to do", evidence: `no action for ${quiet}`, shape: "idle" };
   }
-  if (pace.ratio === undefined) {
+  if (pace?.ratio === undefined || (pace.by === "mean" && pace.window_s < 10)) {
+    if (young || pace.window_s < 10) return { text: "Comparing", evidence: "needs 10 s of this page", shape: "busy" };
     return { text: "Too early to tell", evidence: `${count(pace.callsBefore, "action")} before, needs 20` };
   }
-  const evidence = `mean ${formatDuration(pace.mean_s)}, before ${formatDuration(pace.meanBefore_s)}`;
+  const evidence = comparison(pace);
   if (pace.ratio >= SLOWER) return { text: `${times(pace.ratio)} slower`, evidence, shape: "warn" };
   if (pace.ratio <= 1 / SLOWER) return { text: `${times(1 / pace.ratio)} faster`, evidence };
   return { text: "As usual", evidence };
 }
 
+/** One name has its figures here. Of more the figures stand where each has its own: a p95 of p95s is none. */
+function comparison(pace: Pace): string {
+  if (pace.by === "mean" || pace.compared === 1) {
+    return `${pace.by} ${formatDuration(pace.now_s)}, ${before(pace)} ${formatDuration(pace.before_s)}`;
+  }
+  const slower = pace.names.filter((one) => one.by === pace.by && one.slower).length;
+  return slower ? `by p95: ${slower} of ${count(pace.compared, "action")} slower` : `by p95 of ${pace.compared} actions, last 60 s`;
+}
+
+function before(pace: Pace): string {
+  return pace.by === "p95" && pace.sinceStart ? "since start" : "before";
+}
+
 export function where(pace: Pace | undefined, names: Names | undefined): Answer {
   const slow = (pace?.ratio ?? 1) >= SLOWER;
-  const worst = slow ? [...(pace?.names ?? [])].sort((a, b) => b.excess_s - a.excess_s)[0] : undefined;
-  if (worst?.ratio !== undefined && worst.excess_s > 0) {
-    const share = share100(worst.selfShare);
-    return { text: worst.name, code: true, evidence: `${times(worst.ratio)} slower, ${share} of self time` };
+  const alike = slow ? (pace?.names ?? []).filter((one) => one.by === pace?.by) : [];
+  const worst = [...alike].sort((a, b) => b.excess_s - a.excess_s)[0];
+  if (pace && worst?.ratio !== undefined && worst.excess_s > 0) {
+    const [now_s, old_s] = [formatDuration(worst.now_s), formatDuration(worst.before_s)];
+    return { text: worst.name, code: true, evidence: `${worst.by} ${now_s}, ${before(pace)} ${old_s}` };
   }
   const first = pace?.names[0];
   if (pace && first && first.selfShare > 0) {
-    const span = formatSpan(Math.min(60, Math.round(pace.window_s)));
+    const span = formatSpan(Math.round(pace.window_s));
     return { text: first.name, code: true, evidence: `${share100(first.selfShare)} of self time, last ${span}` };
   }
   const [name, part] = largestSelf(names);
@@ -103,10 +114,13 @@ export function sinceWhen(topic: SourcesTopic | undefined, now: number): Answer 
 }
 
 export function comparedWith(pace: Pace | undefined): Answer {
-  if (pace === undefined || pace.callsBefore === 0) {
+  if (pace === undefined || pace.callsBefore === 0 || (pace.by === "mean" && pace.window_s === 0)) {
     return { text: "Nothing yet", evidence: "no action from before the last 60 s" };
   }
-  const span = formatSpan(Math.min(60, Math.round(pace.window_s)));
+  if (pace.by === "p95" && pace.sinceStart) {
+    return { text: "Since start", evidence: `${formatNumber(pace.callsBefore + pace.calls)} actions, the last 60 s too` };
+  }
+  const span = formatSpan(Math.round(pace.window_s));
   return { text: "All before", evidence: `${formatNumber(pace.callsBefore)} actions until ${span} ago` };
 }
 

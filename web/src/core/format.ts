@@ -19,11 +19,18 @@ export function formatNumber(value: number | null | undefined, digits = 0): stri
   });
 }
 
-/** A count where there is little room: 12,480, then 125 k, 3.1 M. */
+/** Three figures of a count, the power in the unit, for where there is little room: 9,999, 43.7 k, 10.0 M. */
+export function compact(value: number | null | undefined): Figure {
+  if (absent(value)) return none;
+  const size = Math.abs(value);
+  if (size < 9_999.5) return { value: formatNumber(value), unit: "" };
+  const [power, unit] = size < 999_500 ? [1e3, "k"] : size < 999.5e6 ? [1e6, "M"] : [1e9, "G"];
+  return { value: formatShort(value / power), unit };
+}
+
 export function formatCompact(value: number | null | undefined): string {
-  if (absent(value)) return NONE;
-  if (value < 100_000) return formatNumber(value);
-  return value < 999_500 ? `${formatNumber(value / 1e3)} k` : `${formatShort(value / 1e6)} M`;
+  const { value: shown, unit } = compact(value);
+  return unit ? `${shown} ${unit}` : shown;
 }
 
 /** A set figure, not a measured one: 8, 0.5, 1.25. */
@@ -36,7 +43,9 @@ export function formatShort(value: number | null | undefined): string {
   if (absent(value)) return NONE;
   const size = Math.abs(value);
   if (size === 0) return "0";
-  return formatNumber(value, size >= 100 ? 0 : size >= 10 ? 1 : 2);
+  // Two digits would make a 0 of it, and 0 was not measured.
+  if (size < 0.005) return value < 0 ? "> −0.01" : "< 0.01";
+  return formatNumber(value, size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
 
 /** A share of 100. Close to an end it gets more digits: 99.99 must not read 100, nor 0.02 read 0. */
@@ -50,8 +59,9 @@ export function percent(value: number | null | undefined): Figure {
 
 export function mebibytes(value: number | null | undefined): Figure {
   if (absent(value)) return none;
-  if (value >= 1024) return { value: formatNumber(value / 1024, 2), unit: "GiB" };
-  return { value: formatShort(value), unit: "MiB" };
+  if (value < 1024) return { value: formatShort(value), unit: "MiB" };
+  const [large, unit] = value < 1024 ** 2 ? [value / 1024, "GiB"] : [value / 1024 ** 2, "TiB"];
+  return { value: formatNumber(large, large < 99.995 ? 2 : 1), unit };
 }
 
 /** Bytes in the largest unit that keeps a figure before the point. */
@@ -125,6 +135,13 @@ export function formatChange(value: number | null | undefined, digits = 0): stri
   const text = formatNumber(Math.abs(value), digits);
   if (Number(text.replaceAll(",", "")) === 0) return "0";
   return `${value > 0 ? "+" : "−"}${text}`;
+}
+
+/** The same where there is little room: +40.9 k. */
+export function formatChangeCompact(value: number | null | undefined): string {
+  if (absent(value)) return NONE;
+  const text = formatCompact(Math.abs(value));
+  return text === "0" ? text : `${value > 0 ? "+" : "−"}${text}`;
 }
 
 /** "1 source", "3 sources". */

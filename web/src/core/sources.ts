@@ -1,4 +1,4 @@
-import { formatSpan } from "./format";
+import { count, formatNumber, formatSpan } from "./format";
 import type { Source, SourcesTopic } from "./wire";
 
 /** Oldest first; those that never said when they started come last. */
@@ -43,4 +43,53 @@ export function projectsOf(sources: readonly Source[]): Map<string, Set<string>>
     projects.set(project, service === undefined ? services : services.add(service));
   }
   return projects;
+}
+
+/** What a source's state says, in one sentence. */
+export function stateMeaning(source: Source, now: number): string {
+  switch (source.state) {
+    case "live":
+      return "It reports.";
+    case "silent":
+      return `No frame for ${formatSpan(now - (source.last_at ?? now))}, and no goodbye: it hangs, or its host is away.`;
+    case "ended":
+      return "It came to its end and said goodbye.";
+    case "failed":
+      return "It ended with an error.";
+    case "terminated":
+      return "It was asked to end, and did.";
+    case "killed":
+      return "It was gone without a goodbye; what it had recorded by then is all here.";
+    default:
+      return "Its state is not known.";
+  }
+}
+
+/** How it ended, as far as that was seen: "SIGKILL", "exit code 1". */
+export function endOf({ signal, exit_code }: Source): string | undefined {
+  const parts = [signal, exit_code === undefined ? undefined : `exit code ${exit_code}`].filter(Boolean);
+  return parts.length ? parts.join(", ") : undefined;
+}
+
+const LOSSES: Readonly<Record<string, (n: number) => string>> = {
+  "missing frames": (n) => `${count(n, "frame")} that the source numbered and nobody received`,
+  "queue full": (n) => `${count(n, "record")} came faster than they could be taken`,
+  "invalid value": (n) => `${count(n, "value")} not finite, or below 0 where that can't be`,
+  "series limit": (n) => `${count(n, "record")} of series beyond the most that a source may have`,
+  "open spans": (n) => `${count(n, "span")} begun while too many were open`,
+};
+
+/** Each loss in words, the largest first; a reason without words of ours stands as the source gave it. */
+export function lossWords(losses: Source["losses"]): string[] {
+  return Object.entries(losses ?? {})
+    .filter(([, n]) => n > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([reason, n]) => LOSSES[reason]?.(n) ?? `${formatNumber(n)}: ${reason}`);
+}
+
+/** Text of a program, as lines or in one piece; undefined when there is none, whatever was sent. */
+export function programText(value: unknown): string | undefined {
+  const lines: unknown[] = Array.isArray(value) ? value : [value];
+  const text = lines.filter((line) => typeof line === "string").join("\n");
+  return text.trim() === "" ? undefined : text;
 }

@@ -32,6 +32,9 @@ export interface NameFigures {
   readonly max?: number;
   readonly total_s?: number;
   readonly self_s?: number;
+  /** Of the last 60 s; absent without a call. */
+  readonly recent_p95?: number;
+  readonly recent_s?: number;
   readonly services?: readonly string[];
 }
 
@@ -102,6 +105,15 @@ export interface Source {
   readonly memory_mb?: number;
   readonly thread_count?: number;
   readonly process_count?: number;
+  /** The rest comes from `tacho run`, which sees the program from outside. */
+  readonly exit_code?: number;
+  readonly signal?: string;
+  /** An exception that nobody caught. */
+  readonly error?: string;
+  /** Last of what it wrote to its standard error. */
+  readonly lines?: readonly string[];
+  /** What its main thread was doing, outermost call first. */
+  readonly stack?: readonly string[];
 }
 
 export interface SourcesTopic {

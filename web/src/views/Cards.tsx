@@ -1,6 +1,6 @@
 import { Sparkline } from "../charts/Sparkline";
 import { viewWindow } from "../charts/viewWindow";
-import { formatClock, NONE } from "../core/format";
+import { formatClock, NONE, type Figure } from "../core/format";
 import { useLive, usePaused, useShown } from "../react/live";
 import { CARDS, changeOver, type CardSpec, type Topics } from "./cards";
 import { Icon, Status } from "./Icon";
@@ -23,6 +23,22 @@ export function Cards({ stale }: { stale: number | undefined }) {
   );
 }
 
+function FigureText({ figure, short, className }: { figure: Figure; short?: boolean; className?: string }) {
+  return (
+    <span className={className}>
+      <b data-testid={short ? "value-short" : "value"}>{figure.value}</b>
+      {figure.unit && <small>{figure.unit}</small>}
+    </span>
+  );
+}
+
+/** The least room, of the steps in the stylesheet, that holds the figure in the widest of the fonts asked for. */
+function room({ value, unit }: Figure): string {
+  const digits = value.replace(/\D/g, "").length;
+  const wide = 14 * digits + 8 * (value.length - digits) + (unit ? 4 + 7 * unit.length : 0);
+  return `room-${Math.min(160, Math.ceil(wide / 16) * 16)}`;
+}
+
 interface CardProps {
   spec: CardSpec;
   topics: Topics;
@@ -34,7 +50,8 @@ function Card({ spec, topics, stale }: CardProps) {
   const { range } = usePaused();
   const value = spec.value(topics);
   const measured = value !== undefined;
-  const figure = measured ? spec.figure(value, topics) : { value: NONE, unit: "" };
+  const figure = measured ? spec.figure(value) : { value: NONE, unit: "" };
+  const short = measured ? spec.short?.(value) : undefined;
   const level = measured ? spec.level?.(value) : undefined;
   const [from, to] = viewWindow(live, range);
   const change = measured ? changeOver(spec.read(live, from, to)) : undefined;
@@ -54,12 +71,18 @@ function Card({ spec, topics, stale }: CardProps) {
           </>
         )}
       </h2>
-      <div className="v">
-        <span data-testid="value">{figure.value}</span>
-        {figure.unit && <small>{figure.unit}</small>}
+      <div className="v" title={[figure.value, figure.unit].join(" ")}>
+        {short === undefined || short.value === figure.value ? (
+          <FigureText figure={figure} />
+        ) : (
+          <>
+            <FigureText figure={figure} className={`full ${room(figure)}`} />
+            <FigureText figure={short} short className={`short ${room(figure)}`} />
+          </>
+        )}
       </div>
       <Sparkline read={spec.read} bars={spec.bars ?? false} {...spec.scale} />
-      <div className="f">
+      <div className="f" title={spec.note}>
         {!measured ? (
           "not measured"
         ) : stale !== undefined ? (
@@ -67,7 +90,7 @@ function Card({ spec, topics, stale }: CardProps) {
         ) : (
           <>
             <Change difference={change} text={spec.change} />
-            {spec.foot(topics)}
+            <i>{spec.foot(topics)}</i>
           </>
         )}
       </div>

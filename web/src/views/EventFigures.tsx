@@ -1,4 +1,4 @@
-import { formatDuration, formatNumber, formatPercentage } from "../core/format";
+import { formatDuration, formatNumber, formatPercentage, formatShort } from "../core/format";
 import { useShown } from "../react/live";
 
 const LISTED = 5;
@@ -59,7 +59,7 @@ export function EventFigures() {
                 <td className="name">{name}</td>
                 <td className="num">{formatNumber(figures.count)}</td>
                 <td className="num v1">
-                  {formatNumber(figures.p95 === undefined ? undefined : figures.p95 * 1000, 1)}
+                  {formatShort(figures.p95 === undefined ? undefined : figures.p95 * 1000)}
                 </td>
                 <td className={figures.errors ? "num crit" : "num"}>{formatNumber(figures.errors)}</td>
               </tr>

@@ -1,4 +1,4 @@
-import { formatNumber, formatShort, NONE } from "../core/format";
+import { formatDuration, formatNumber, formatShort, NONE } from "../core/format";
 import type { NamePace, Pace } from "../core/pace";
 import type { NameFigures, Names } from "../core/wire";
 import { Status } from "./Icon";
@@ -9,6 +9,8 @@ export interface NameRow {
   /** Part of all self time since start, 0 to 1. */
   readonly share: number;
   readonly pace: NamePace | undefined;
+  /** What it is compared with has the last 60 s in it too. */
+  readonly sinceStart: boolean;
 }
 
 export type Column = "name" | "count" | "rate" | "p50" | "p95" | "p99" | "max" | "share" | "errors" | "pace";
@@ -23,6 +25,7 @@ export function nameRows(names: Names | undefined, compared: Pace | undefined): 
     figures,
     share: self > 0 ? (figures.self_s ?? 0) / self : 0,
     pace: paces.get(name),
+    sinceStart: compared?.sinceStart ?? true,
   }));
 }
 
@@ -67,7 +70,7 @@ const HEADS: readonly Head[] = [
   { column: "max", label: "max", title: "Slowest call, ms", extra: true },
   { column: "share", label: "Self time, share", title: "Time in it and in nothing below it, of all", extra: true, text: true },
   { column: "errors", label: "Errors", title: "Calls that failed" },
-  { column: "pace", label: "Mean vs before", title: "Mean of the last 60 s against all calls before" },
+  { column: "pace", label: "p95 vs before", title: "p95 of the last 60 s against the p95 of the same action before" },
 ];
 
 interface Props {
@@ -132,7 +135,7 @@ function NameLine({ row }: { row: NameRow }) {
       </td>
       <td className={figures.errors ? "num crit" : "num"}>{formatNumber(figures.errors)}</td>
       <td className="num">
-        <PaceCell pace={row.pace} />
+        <PaceCell row={row} />
       </td>
     </tr>
   );
@@ -149,15 +152,22 @@ export function Share({ part }: { part: number }) {
   );
 }
 
-function PaceCell({ pace }: { pace: NamePace | undefined }) {
-  if (pace?.ratio === undefined) return <span className="dim" title="No calls in the last 60 s, or none before">{NONE}</span>;
+function PaceCell({ row: { pace, sinceStart } }: { row: NameRow }) {
+  if (pace?.ratio === undefined) {
+    return <span className="dim" title="Too few calls in the last 60 s, or none before">{NONE}</span>;
+  }
   const difference = Math.round((pace.ratio - 1) * 100);
   const text = difference === 0 ? "0 %" : `${difference > 0 ? "+" : "−"}${formatNumber(Math.abs(difference))} %`;
-  if (pace.ratio < 1.25 || pace.calls < 5) return <span>{text}</span>;
+  const mean = pace.by === "mean";
+  const before = mean || !sinceStart ? "before" : "since start, the last 60 s too";
+  const what = `${pace.by} ${formatDuration(pace.now_s)}, ${before} ${formatDuration(pace.before_s)}`;
   return (
-    <span className="st-t warn">
-      <Status shape="warn" />
-      {text}
+    <span className="pace" title={mean ? `${what}; a p95 needs 20 calls now and before` : what}>
+      {mean && <i>mean </i>}
+      <span className={pace.slower ? "st-t warn" : undefined}>
+        {pace.slower && <Status shape="warn" />}
+        {text}
+      </span>
     </span>
   );
 }

@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { Tracks } from "../charts/Tracks";
 import { TRACKS } from "../charts/trackSpecs";
 import { formatDuration, formatNumber } from "../core/format";
@@ -57,17 +58,24 @@ function Now() {
   );
 }
 
-const LISTED = 6;
+const LISTED = 4;
+
+/** Of one line in the list, as in the stylesheet. */
+const ROW_PX = 27;
 
 function Current() {
   const current = useShown("actions")?.current ?? {};
   const now = useShownNow(100);
   const all = Object.entries(current).sort(([, a], [, b]) => a.since_at - b.since_at);
+  const rows = Math.max(1, Math.min(LISTED, all.length));
+  // Actions come and go many times a second: the place keeps its height, or all below it would jump.
+  const [most, setMost] = useState(rows);
+  if (rows > most) setMost(rows);
   return (
-    <section className="sec side-now">
+    <section className="sec side-now" style={{ minHeight: 40 + 12 + most * ROW_PX }}>
       <div className="sec-h">
         <h2>Running now</h2>
-        <span className="note">longest first</span>
+        <span className="note">{all.length > LISTED ? `the longest ${LISTED}` : "longest first"}</span>
         <span className="end">{all.length ? formatNumber(all.length) : ""}</span>
       </div>
       {all.length === 0 ? (

@@ -5,7 +5,7 @@ import { useShown, useShownNow } from "../react/live";
 import { shapeOf, Status } from "./Icon";
 import { PageLink } from "./PageLink";
 
-const LISTED = 8;
+const LISTED = 6;
 
 /** Each process that reports, those alive first. */
 export function SourceList() {
@@ -37,7 +37,11 @@ function SourceItem({ source, now }: { source: Source; now: number }) {
   return (
     <li data-testid="source-row" data-source={source.id} data-state={source.state}>
       <Status shape={shapeOf(source.state)} />
-      <b>{source.service ?? source.id}</b>
+      <b>
+        <PageLink to="/sources" source={source.id}>
+          {source.service ?? source.id}
+        </PageLink>
+      </b>
       <span className="z">
         {source.state}
         {ended}

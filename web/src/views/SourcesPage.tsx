@@ -1,10 +1,12 @@
-import { useSearchParams } from "react-router";
+import { useCallback } from "react";
+import { Link, useSearchParams } from "react-router";
 import { formatNumber, formatWhen } from "../core/format";
 import { byInterest, isAlive, lifetime } from "../core/sources";
 import type { Source } from "../core/wire";
 import { useShown, useShownNow } from "../react/live";
 import { shapeOf, Status } from "./Icon";
 import { Figures, PageHead } from "./PageHead";
+import { SourceDetails } from "./SourceDetails";
 import { Lost } from "./SourceList";
 import { Teach } from "./Teach";
 
@@ -14,11 +16,21 @@ export function SourcesPage() {
   const now = useShownNow();
   const [params, setParams] = useSearchParams();
   const q = params.get("q") ?? "";
+  const chosen = params.get("source");
+  const close = useCallback(() => {
+    setParams((old) => without(old, "source"), { replace: true });
+    // The way goes on from the row that was left.
+    const row = chosen === null ? null : document.querySelector(`tr[data-source="${CSS.escape(chosen)}"] a`);
+    if (row instanceof HTMLElement) row.focus();
+  }, [setParams, chosen]);
   if (!topic?.total) return <Teach page="sources" />;
   const rows = byInterest(topic).filter((source) => matches(source, q.toLowerCase()));
   return (
     <>
       <PageHead title="Sources" note="those alive, and those that ended in the last 24 h" />
+      {chosen !== null && (
+        <SourceDetails id={chosen} source={topic.sources?.[chosen]} now={now} onClose={close} />
+      )}
       <Figures
         items={[
           ["Live", `${formatNumber(topic.live)} of ${formatNumber(topic.total)}`],
@@ -38,9 +50,8 @@ export function SourcesPage() {
           onChange={(event) =>
             setParams(
               (old) => {
-                const next = new URLSearchParams(old);
+                const next = without(old, "q");
                 if (event.target.value) next.set("q", event.target.value);
-                else next.delete("q");
                 return next;
               },
               { replace: true },
@@ -69,7 +80,7 @@ export function SourcesPage() {
         </thead>
         <tbody>
           {rows.map((source) => (
-            <Line key={source.id} source={source} now={now} />
+            <Line key={source.id} source={source} now={now} chosen={source.id === chosen} params={params} />
           ))}
         </tbody>
       </table>
@@ -85,7 +96,22 @@ function matches(source: Source, needle: string): boolean {
   );
 }
 
-function Line({ source, now }: { source: Source; now: number }) {
+function without(old: URLSearchParams, key: string): URLSearchParams {
+  const next = new URLSearchParams(old);
+  next.delete(key);
+  return next;
+}
+
+interface LineProps {
+  source: Source;
+  now: number;
+  chosen: boolean;
+  params: URLSearchParams;
+}
+
+function Line({ source, now, chosen, params }: LineProps) {
+  const search = without(params, "source");
+  search.set("source", source.id);
   const ended = isAlive(source) ? "" : ` ${formatWhen(source.ended_at ?? source.last_at, now)}`;
   const losses = Object.entries(source.losses ?? {}).map(([reason, n]) => `${formatNumber(n)} ${reason}`);
   const details = [
@@ -96,9 +122,11 @@ function Line({ source, now }: { source: Source; now: number }) {
     ...losses,
   ].filter(Boolean);
   return (
-    <tr data-testid="source-row" data-source={source.id} data-state={source.state}>
+    <tr data-testid="source-row" data-source={source.id} data-state={source.state} className={chosen ? "chosen" : undefined}>
       <td className="name">
-        {source.service ?? source.id}
+        <Link to={{ search: search.toString() }} aria-current={chosen ? "true" : undefined}>
+          {source.service ?? source.id}
+        </Link>
         {source.project && <span className="dim"> {source.project}</span>}
         {details.length > 0 && (
           <small title={details.join(" · ")}>{details.join(" · ")}</small>

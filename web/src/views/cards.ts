@@ -1,5 +1,15 @@
 import type { SparkData } from "../charts/Sparkline";
-import { formatChange, formatCompact, formatNumber, formatPlain, mebibytes, percent } from "../core/format";
+import {
+  compact,
+  formatChange,
+  formatChangeCompact,
+  formatCompact,
+  formatNumber,
+  formatPlain,
+  mebibytes,
+  percent,
+  type Figure,
+} from "../core/format";
 import type { Live } from "../core/live";
 import type { PointRing } from "../core/ring";
 import type { ActionsTopic, EventsTopic, SystemTopic } from "../core/wire";
@@ -17,14 +27,18 @@ export interface CardSpec {
   readonly name: string;
   /** The figure, or undefined when it wasn't measured. */
   readonly value: (topics: Topics) => number | undefined;
-  readonly figure: (value: number, topics: Topics) => { value: string; unit: string };
+  readonly figure: (value: number) => Figure;
+  /** The same for a card that is too narrow for it. */
+  readonly short?: (value: number) => Figure;
   readonly level?: (value: number) => Level;
   readonly read: (live: Live, from: number, to: number) => SparkData;
   readonly scale: { low?: number; high: number; limits?: readonly (readonly [number, string])[] };
   readonly bars?: boolean;
   /** Last figure less first of the stretch, in words. */
   readonly change: (difference: number) => string;
+  /** Left out where there is no room beside the change. */
   readonly foot: (topics: Topics) => string;
+  readonly note?: string;
 }
 
 const over = (warn: number, crit: number) => (value: number): Level =>
@@ -60,7 +74,31 @@ function sum(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
 }
 
-const plainChange = (difference: number) => formatChange(difference);
+const plainChange = (difference: number) => formatChangeCompact(difference);
+
+/** A count in full, and where that doesn't fit with its power before the unit: 43,713 /min, 43.7 k/min. */
+function counted(unit: (value: number) => string, shortUnit = ""): Pick<CardSpec, "figure" | "short"> {
+  return {
+    figure: (v) => ({ value: formatNumber(v), unit: unit(v) }),
+    short: (v) => {
+      const { value, unit: power } = compact(v);
+      return { value, unit: power ? `${power}${shortUnit}` : unit(v) };
+    },
+  };
+}
+const items = (value: number) => (value === 1 ? "item" : "items");
+
+/** What is available doesn't move: 24 GiB says it, 23.54 GiB only takes room. */
+function total(mib: number): string {
+  const [size, unit] = mib < 1024 ? [mib, "MiB"] : mib < 1024 ** 2 ? [mib / 1024, "GiB"] : [mib / 1024 ** 2, "TiB"];
+  return `${formatPlain(size < 10 ? Number(size.toFixed(1)) : Math.round(size))} ${unit}`;
+}
+
+function memoryChange(mib: number): string {
+  const large = Math.abs(mib) >= 1024;
+  const size = large ? mib / 1024 : mib;
+  return `${formatChange(size, Math.abs(size) < 10 ? 1 : 0)} ${large ? "GiB" : "MiB"}`;
+}
 
 export const CARDS: readonly CardSpec[] = [
   {
@@ -73,6 +111,7 @@ export const CARDS: readonly CardSpec[] = [
     scale: { high: 100, limits: [[50, "warn"], [80, "crit"]] },
     change: (d) => `${formatChange(d, 1)} pt`,
     foot: () => "50 / 80",
+    note: "Share of the cores available; limits at 50 and 80 %",
   },
   {
     id: "memory",
@@ -81,21 +120,20 @@ export const CARDS: readonly CardSpec[] = [
     figure: (v) => mebibytes(v),
     read: column("system", "memory_mb"),
     scale: { high: 1 },
-    change: (d) => `${formatChange(d, Math.abs(d) < 10 ? 1 : 0)} MiB`,
-    foot: ({ system }) => {
-      const all = mebibytes(system?.memory_total_mb);
-      return system?.memory_total_mb === undefined ? "" : `of ${formatPlain(Number(all.value.replaceAll(",", "")))} ${all.unit}`;
-    },
+    change: memoryChange,
+    foot: ({ system }) => (system?.memory_total_mb === undefined ? "" : `of ${total(system.memory_total_mb)}`),
+    note: "Resident, of what is available",
   },
   {
     id: "actions",
     name: "Actions",
     value: ({ actions }) => actions?.actions_per_minute,
-    figure: (v) => ({ value: formatNumber(v), unit: "per min" }),
+    ...counted(() => "/min", "/min"),
     read: column("actions", "actions_per_minute"),
     scale: { high: 1 },
     change: plainChange,
-    foot: ({ actions }) => `${formatCompact(actions?.total_actions)} in all`,
+    foot: ({ actions }) => (actions?.total_actions === undefined ? "" : `of ${formatCompact(actions.total_actions)}`),
+    note: "In the last 60 s, of all that were recorded",
   },
   {
     id: "success",
@@ -107,12 +145,13 @@ export const CARDS: readonly CardSpec[] = [
     scale: { low: 78, high: 100, limits: [[95, "warn"], [80, "crit"]] },
     change: (d) => `${formatChange(d, 2)} pt`,
     foot: () => "95 / 80",
+    note: "Of all actions since start; limits at 95 and 80 %",
   },
   {
     id: "action-queue",
     name: "Action queue",
     value: ({ actions }) => actions?.queue_depth,
-    figure: (v) => ({ value: formatNumber(v), unit: v === 1 ? "item" : "items" }),
+    ...counted(items),
     read: column("actions", "queue_depth"),
     scale: { high: 4 },
     change: plainChange,
@@ -122,7 +161,7 @@ export const CARDS: readonly CardSpec[] = [
     id: "event-queue",
     name: "Event queue",
     value: ({ events }) => events?.queue_depth,
-    figure: (v) => ({ value: formatNumber(v), unit: v === 1 ? "item" : "items" }),
+    ...counted(items),
     read: column("events", "queue_depth"),
     scale: { high: 4 },
     change: plainChange,
@@ -133,28 +172,26 @@ export const CARDS: readonly CardSpec[] = [
     id: "errors",
     name: "Errors",
     value: ({ actions, events }) => sum(actions?.error_count, events?.events_failed),
-    figure: (v) => ({ value: formatCompact(v), unit: "in all" }),
+    ...counted(() => "in all", " in all"),
     read: errors,
     scale: { high: 2 },
     bars: true,
     change: () => "",
     foot: ({ actions, events }) => {
       const minute = sum(actions?.errors_per_minute, events?.errors_per_minute);
-      return minute === undefined ? "" : `${formatNumber(minute)} in 60 s`;
+      return minute === undefined ? "" : `${formatCompact(minute)} in 60 s`;
     },
   },
   {
     id: "processes",
     name: "Processes",
     value: ({ system }) => system?.process_count,
-    figure: (v, { system }) => ({
-      value: formatNumber(v),
-      unit: system?.thread_count === undefined ? "" : `${formatNumber(system.thread_count)} threads`,
-    }),
+    ...counted(() => ""),
     read: column("system", "process_count"),
     scale: { high: 2 },
     change: plainChange,
-    foot: ({ system }) => (system?.cores === undefined ? "" : `${formatPlain(system.cores)} cores`),
+    foot: ({ system }) =>
+      system?.thread_count === undefined ? "" : `${formatCompact(system.thread_count)} thread${system.thread_count === 1 ? "" : "s"}`,
   },
 ];
 

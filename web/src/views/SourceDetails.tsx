@@ -1,0 +1,185 @@
+import { useEffect, useRef, type ReactNode } from "react";
+import { formatDuration, formatNumber, formatPercentage, formatWhen, mebibytes, NONE } from "../core/format";
+import { endOf, isAlive, lifetime, lossWords, programText, stateMeaning } from "../core/sources";
+import type { Source } from "../core/wire";
+import { shapeOf, Status } from "./Icon";
+import { Figures } from "./PageHead";
+
+interface Props {
+  id: string;
+  /** Undefined when no source has this id, or none any more. */
+  source: Source | undefined;
+  now: number;
+  onClose: () => void;
+}
+
+/** All that is known of one source; of one that broke, first what it said last. */
+export function SourceDetails({ id, source, now, onClose }: Props) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    heading.current?.focus({ preventScroll: true });
+    heading.current?.scrollIntoView({ block: "nearest" });
+  }, [id]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      // An open sheet and a filled field take Escape for themselves.
+      if (document.querySelector("dialog[open]") || event.target instanceof HTMLInputElement) return;
+      onClose();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [onClose]);
+  return (
+    <section className="sec details" data-testid="source-details" data-source={id} aria-labelledby="source-name">
+      <header>
+        <h2 id="source-name" ref={heading} tabIndex={-1}>
+          {source && <Status shape={shapeOf(source.state)} />}
+          {source?.service ?? source?.id ?? "Not known"} <span>{source?.state}</span>
+        </h2>
+        <button className="btn" onClick={onClose}>
+          Close <kbd>Esc</kbd>
+        </button>
+      </header>
+      {source === undefined ? (
+        <p className="quiet">
+          No source has the id <code>{id}</code>. One that ended is kept for 24 h.
+        </p>
+      ) : (
+        <Body source={source} now={now} />
+      )}
+    </section>
+  );
+}
+
+function Body({ source, now }: { source: Source; now: number }) {
+  const memory = mebibytes(source.memory_mb);
+  const texts = [
+    ["Error", programText(source.error), "error"],
+    ["Last lines of standard error", programText(source.lines), "lines"],
+    [isAlive(source) ? "Current stack" : "Last stack", programText(source.stack), "stack"],
+  ].filter((entry): entry is [string, string, string] => entry[1] !== undefined);
+  const end = endOf(source);
+  return (
+    <>
+      <p className="details-why" data-testid="source-why">
+        {stateMeaning(source, now)}
+        {source.reason && <b> {source.reason}</b>}
+        {end !== undefined && end !== source.reason && <b> {end}</b>}
+      </p>
+      <Figures
+        items={[
+          ["CPU", formatPercentage(source.cpu_percent)],
+          ["Memory", [memory.value, memory.unit].join(" ").trim()],
+          ["Threads", formatNumber(source.thread_count)],
+          ["Processes", formatNumber(source.process_count)],
+          ["Own cost", source.own_cpu_percent === undefined ? NONE : formatPercentage(source.own_cpu_percent)],
+          ["Frames lost", formatNumber(source.lost)],
+        ]}
+      />
+      <div className={texts.length ? "details-body told" : "details-body"}>
+        {texts.length > 0 && (
+          <div className="said">
+            {texts.map(([title, text, kind]) => (
+              <Said key={kind} title={title} text={text} kind={kind} />
+            ))}
+          </div>
+        )}
+        <Facts source={source} now={now} />
+      </div>
+    </>
+  );
+}
+
+function Said({ title, text, kind }: { title: string; text: string; kind: string }) {
+  const box = useRef<HTMLPreElement>(null);
+  useEffect(() => {
+    // Of lines the newest matter, and they stand at the end; so does what an exception says.
+    if (box.current && kind !== "stack") box.current.scrollTop = box.current.scrollHeight;
+  }, [text, kind]);
+  return (
+    <div>
+      <h3>{title}</h3>
+      <pre ref={box} className={`code-text ${kind}`} data-testid={`source-${kind}`} tabIndex={0} aria-label={title}>
+        {text}
+      </pre>
+    </div>
+  );
+}
+
+function Facts({ source, now }: { source: Source; now: number }) {
+  const losses = lossWords(source.losses);
+  return (
+    <div className="facts">
+      <Group title="Program">
+        <Fact name="Command" testid="source-command">
+          {source.command?.length ? <code>{source.command.join(" ")}</code> : undefined}
+        </Fact>
+        <Fact name="Commit">{source.git_commit && <code>{source.git_commit.slice(0, 12)}</code>}</Fact>
+        <Fact name="Python">{source.python}</Fact>
+        <Fact name="Recorder">{source.sdk}</Fact>
+        <Fact name="Project">{source.project}</Fact>
+        <Fact name="Host, pid">{[source.host, source.pid].filter((part) => part !== undefined).join(", ") || undefined}</Fact>
+        <Fact name="Id">
+          <code>{source.id}</code>
+        </Fact>
+      </Group>
+      <Group title="Life">
+        <Fact name="Started">{when(source.started_at, now)}</Fact>
+        <Fact name="Last frame">
+          {source.last_at === undefined ? undefined : isAlive(source) ? `${formatDuration(age(source.last_at, now))} ago` : when(source.last_at, now)}
+        </Fact>
+        <Fact name="Ended">{isAlive(source) ? "not yet" : when(source.ended_at, now)}</Fact>
+        <Fact name="Lifetime">{lifetime(source, now)}</Fact>
+        {source.signal && <Fact name="Signal">{source.signal}</Fact>}
+        {source.exit_code !== undefined && <Fact name="Exit code">{source.exit_code}</Fact>}
+      </Group>
+      <Group title="Frames">
+        <Fact name="Sent" testid="source-sent">
+          {figure(source.sent)}
+        </Fact>
+        <Fact name="Received">{figure(source.received)}</Fact>
+        <Fact name="Late">{figure(source.late)}</Fact>
+        <Fact name="Left out on purpose">{figure(source.sampled)}</Fact>
+        <Fact name="Lost">
+          {source.lost === undefined ? undefined : losses.length === 0 ? (
+            formatNumber(source.lost)
+          ) : (
+            <>
+              <b className="crit">{formatNumber(source.lost)}</b>
+              {losses.map((words) => (
+                <small key={words}>{words}</small>
+              ))}
+            </>
+          )}
+        </Fact>
+      </Group>
+    </div>
+  );
+}
+
+function Group({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <div>
+      <h3>{title}</h3>
+      <dl>{children}</dl>
+    </div>
+  );
+}
+
+function Fact({ name, testid, children }: { name: string; testid?: string; children: ReactNode }) {
+  const known = children !== undefined && children !== "";
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd data-testid={testid} className={known ? undefined : "dim"}>
+        {known ? children : `${NONE} not known`}
+      </dd>
+    </div>
+  );
+}
+
+const when = (at: number | undefined, now: number) => (at === undefined ? undefined : formatWhen(at, now));
+const figure = (n: number | undefined) => (n === undefined ? undefined : formatNumber(n));
+/** In tenths: clocks differ a little, and a frame can't come from the future. */
+const age = (at: number, now: number) => Math.max(0.1, Math.round((now - at) * 10) / 10);
