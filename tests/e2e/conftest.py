@@ -59,8 +59,8 @@ class Window:
 
 
 @pytest.fixture
-def window(chromium: Browser) -> Iterator[Window]:
-    """A page of 1440 pixels in the dark theme."""
+def window(chromium: Browser, dashboard: Dashboard) -> Iterator[Window]:
+    """A page of 1440 pixels in the dark theme; closed before its server goes."""
     window = Window(chromium)
     yield window
     window.close()

@@ -32,7 +32,7 @@ class Scope:
         self.system = Points(SYSTEM_COLUMNS)
         self.kinds = {"action": Points(ACTION_COLUMNS), "event": Points(EVENT_COLUMNS)}
         #: Count and errors at the tick before.
-        self.told = dict.fromkeys(_KINDS, (0, 0))
+        self.told: dict[str, tuple[int, int]] = dict.fromkeys(_KINDS, (0, 0))
 
     def news(self, kind: str, kinds: Iterable[KindTotal]) -> tuple[int, int]:
         """Count and errors since the last time; less than none after a source expired."""
