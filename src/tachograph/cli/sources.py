@@ -50,11 +50,13 @@ _HEAD = {
 def read(journal: Journal, id: str) -> SourceState | None:
     """The state that a log's frames add up to, None when it holds no checkpoint."""
     state = SourceState(Source(id, "", "", "", 0, 0))
-    position, more = Position(id, 0), True
+    position, more, torn = Position(id, 0), True, False
     while more:
         batch = journal.read(id, position)
         position, more = batch.position, batch.more
         state.gap(sum(gap.count for gap in batch.gaps))
+        # A torn end has no number behind it that would show the gap.
+        torn = bool(batch.damaged_bytes and not batch.gaps) or (torn and not batch.frames)
         for encoded in batch.frames:
             try:
                 state.apply(decode(encoded), encoded.seq)
@@ -63,6 +65,7 @@ def read(journal: Journal, id: str) -> SourceState | None:
     if not state.source.pid:
         return None
     if not journal.alive(id):
+        state.gap(int(torn))
         state.dead(state.last_ns)
     return state
 
