@@ -6,6 +6,7 @@ import logging
 import struct
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,24 @@ def test_order_of_time_over_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Reader(journal)
     reader.read(NOW + 60 * 10**9)
     assert [value["n"] for _, _, value in reader.published] == list(range(60))
+
+
+def test_a_turn_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many logs there are to catch up with, the event loop has its turn in between."""
+    monkeypatch.setattr("tachograph.server.ingest.TURN_BYTES", 4000)
+    journal = MemoryJournal()
+    for program in [Writing(journal, f"p{n}") for n in range(10)]:
+        for n in range(10):
+            program.sums.publish("tasks", {"n": n, "text": "x" * 300})
+            program.say(NOON + n)
+    reader = Reader(journal)
+    reader.ingest.mark(())
+    turns = [0]
+    while reader.ingest.pump(NOW + 60 * 10**9):
+        turns.append(reader.ingest.frames)
+    most = max(after - before for before, after in pairwise(turns))
+    assert 0 < most < 30
+    assert reader.ingest.frames == 100
 
 
 def test_published_once(files: FileJournal) -> None:

@@ -27,8 +27,8 @@ log = logging.getLogger("tachograph.server")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SourceState).decode
 
-#: Bytes read of one source before the others have their turn.
-TURN_BYTES = 1 << 20
+#: Bytes read of all logs together in one turn: the event loop is held while they are applied.
+TURN_BYTES = 1 << 18
 #: A frame that comes so long after it was written is late.
 LATE_S = 5.0
 #: An instant further ahead of this machine's clock is taken for now.
@@ -105,20 +105,22 @@ class Ingest:
         """Read and apply one turn of every log that may have grown; True: there is more."""
         dirty, self._dirty = self._dirty, set()
         horizon: int | None = None
+        share = TURN_BYTES // max(1, len(dirty))
         for id in dirty:
             if id in self._over:
                 continue
-            more = self._take(id)
+            more = self._take(id, share)
             if more and self._waiting.get(id):
                 last = self._waiting[id][-1].at_ns
                 horizon = last if horizon is None else min(horizon, last)
         self._apply_all(horizon, now_ns)
         return bool(self._dirty)
 
-    def _take(self, id: str) -> bool:
-        """Read one turn of a log into the waiting frames."""
+    def _take(self, id: str, limit_bytes: int) -> bool:
+        """Read so much of a log, but a frame at least, into the waiting frames; True: there is
+        more."""
         after = self._read.get(id, Position(id, 0))
-        batch = self.journal.read(id, after, TURN_BYTES)
+        batch = self.journal.read(id, after, limit_bytes)
         self._read[id] = batch.position
         if not (batch.frames or batch.gaps or batch.damaged_bytes):
             return False
@@ -236,7 +238,7 @@ class Ingest:
 
     def _bury(self, id: str, state: SourceState, now_ns: int) -> None:
         """The writer is gone: read what is left, then close the book."""
-        while self._take(id):
+        while self._take(id, TURN_BYTES):
             pass
         if id in self._torn:
             self._torn.discard(id)
