@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -86,16 +86,17 @@ def _demo(args: argparse.Namespace, folder: Path | None, home: Path) -> int:
     notes = ["the home is this demo's own and goes with it"]
     if config.port not in (0, service.port):
         notes.insert(0, f"port {config.port} is in use by another program, so it is {service.port}")
-    started = threading.Event()
+    jobs: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as ends:
 
-    def ready() -> None:
-        _announce(service, notes)
-        started.set()
+        def ready() -> None:
+            # The job speaks too, so it begins when the address has been said.
+            _announce(service, notes)
+            jobs.append(ends.enter_context(_job(folder, home, args.once)))
+            threading.Thread(target=_watch, args=(jobs[0], service), daemon=True).start()
 
-    with _job(folder, home, args.once) as job:
-        threading.Thread(target=_watch, args=(job, started, service), daemon=True).start()
         service.run(ready)
-        code = job.poll()
+        code = jobs[0].poll() if jobs else 0
     return code or 0
 
 
@@ -157,8 +158,7 @@ def _kill(job: subprocess.Popen[bytes]) -> None:
     job.wait()
 
 
-def _watch(job: subprocess.Popen[bytes], started: threading.Event, service: Service) -> None:
+def _watch(job: subprocess.Popen[bytes], service: Service) -> None:
     """When the job is over, so is the demo."""
     job.wait()
-    started.wait()
     service.stop()
