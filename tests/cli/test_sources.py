@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tachograph import frames
 from tachograph.cli import main
 from tachograph.cli.sources import read
 from tachograph.journal.file import FileJournal
@@ -104,10 +105,14 @@ def test_names_that_would_play_with_the_terminal(
 
 
 def test_losses(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Missing frames and what the program itself dropped are one number; a log without anything
-    that can be read is no source."""
+    """Frames that are missing, damaged, torn or none, and what the program itself dropped, are
+    one number; a log without anything that can be read is no source."""
     program, bad = Reporting(home, "p1"), Reporting(home, "p2")
     program.sums.lose("queue full", 5)
+    program.seq += 1
+    program.say(time.time())
+    program.writer.append(frames.wrap(b"\xc1 is no frame", program.seq + 1, 0))
+    program.seq += 1
     for n in range(3):
         program.count(1)
         program.say(time.time() + n)
@@ -124,7 +129,7 @@ def test_losses(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["sources"])
     listed = rows(capsys.readouterr().out)[1:]
     assert len(listed) == 1
-    assert listed[0][-1] == "6"
+    assert listed[0][-1] == "8"
     assert read(FileJournal(journal), "p2") is None
 
 

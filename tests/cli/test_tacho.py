@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tachograph import __version__
-from tachograph.cli import COMMANDS
+from tachograph.cli import COMMANDS, main
 from tests.cli.command import refused, tacho
 
 
@@ -50,6 +50,27 @@ def test_missing_extra(home: Path, command: str) -> None:
     """Without the server's packages it names what to install, in one sentence."""
     said = refused(tacho(command, home=home, base=True))
     assert said == f'tacho {command} needs more packages: pip install "tachograph[server]"'
+
+
+def test_interrupted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a command that does its work is code 130, as a shell says it, and no traceback."""
+
+    def interrupted(args: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tachograph.cli.sources.run", interrupted)
+    assert main(["sources"]) == 130
+
+
+def test_a_module_of_our_own_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of the installation isn't taken for a missing extra."""
+
+    def broken(args: object) -> int:
+        raise ModuleNotFoundError("No module named 'tachograph.nothing'", name="tachograph.nothing")
+
+    monkeypatch.setattr("tachograph.cli.sources.run", broken)
+    with pytest.raises(ModuleNotFoundError):
+        main(["sources"])
 
 
 @pytest.mark.parametrize("command", ["dashboard", "sources"])

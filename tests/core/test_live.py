@@ -92,6 +92,15 @@ def test_before_the_second_sample() -> None:
     assert system(reader)["memory_mb"] == 100.0
 
 
+def test_labels_are_not_the_machine() -> None:
+    """A program's own gauge with labels, whatever its name, is none of the process's figures."""
+    reader, program = Reader(), Program()
+    program.vitals(10.0, 100.0)
+    program.sums.set_gauge(("gauge", "system.memory_mb", "", (("disk", "a"),), "sum"), 9e9)
+    reader.read(program, NOON)
+    assert system(reader)["memory_mb"] == 100.0
+
+
 def test_after_the_end() -> None:
     """When the last source has ended its figures stay, with the instant that they are of."""
     reader, program, other = Reader(), Program("p1"), Program("p2")

@@ -164,6 +164,27 @@ def test_default_rate(home: Path, interval_s: float, rate: float) -> None:
     assert follower.default_rate == rate
 
 
+async def test_what_is_old_goes(home: Path) -> None:
+    """What ended over a day ago is gone when the server is ready: from figures, log and store."""
+    journal, store = FileJournal(home / "journal"), MemoryStore()
+    old = Reporting(home, "old")
+    old.do(0.5)
+    old.say(time.time() - 90_000)
+    before = Follower(journal, store)
+    before.ingest.mark(())
+    before.ingest.pump(time.time_ns())
+    commit = before.ingest.take_commit()
+    assert commit is not None
+    store.commit(sources=commit.sources, series=commit.series, seconds=commit.seconds)
+    old.end(time.time() - 90_000)
+    async with following(home, store) as follower:
+        assert done(follower) == 0
+        assert follower.live.sources == {}
+        assert journal.sources() == []
+        assert store.sources() == []
+        assert list(store.seconds(0, 1 << 40)) == []
+
+
 # --- what goes wrong ------------------------------------------------------------------------
 
 

@@ -309,6 +309,9 @@ def test_leaving_twice() -> None:
     world.hub.leave(one.outbox, one.channel)
     world.publish("own", {"a": 1})
     assert (one.outbox.waiting_bytes, two.read()) == (0, 1)
+    two.leave()
+    world.hub.leave(one.outbox, one.channel)
+    assert world.hub._channels == {}
 
 
 def test_unknown_topic() -> None:

@@ -431,6 +431,20 @@ def test_a_source_of_a_later_version(files: FileJournal, caplog: pytest.LogCaptu
     assert files.sources() == ["p1"]
 
 
+def test_a_frame_that_is_none() -> None:
+    """Bytes with good checksums that are no frame are one frame lost."""
+    journal = MemoryJournal()
+    program, reader = Writing(journal), Reader(journal)
+    program.work()
+    program.say()
+    program.seq += 1
+    program.writer.append(frames.wrap(b"\xc1", program.seq, 0))
+    program.work()
+    program.say()
+    reader.follow()
+    assert (reader.row()["lost"], reader.actions()["total_actions"]) == (1, 2)
+
+
 def test_late_frames() -> None:
     """A frame that comes long after it was written is counted as late, but not while the server
     catches up: then it is the server that is late."""

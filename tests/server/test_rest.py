@@ -201,6 +201,16 @@ def test_reserved(served: Serving, topic: str) -> None:
     assert served.value("tasks") == {"open_tasks": 3}
 
 
+def test_too_many_topics(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there are as many topics as may be, a new one is refused and the others go on."""
+    served.publish("known", {"a": 1})
+    monkeypatch.setattr("tachograph.core.published.MAX_TOPICS", 1)
+    answer = served.http.post("/api/topics/one.more", json={"a": 1})
+    assert (answer.status_code, answer.json()["error"]) == (409, "too many topics")
+    served.publish("known", {"a": 2})
+    assert served.value("known") == {"a": 2}
+
+
 def test_body_limit(served: Serving) -> None:
     """A body of more than a megabyte is refused, announced or not."""
     large = b'{"a":"' + b"x" * (1 << 20) + b'"}'

@@ -55,8 +55,7 @@ def read(journal: Journal, id: str) -> SourceState | None:
         batch = journal.read(id, position)
         position, more = batch.position, batch.more
         state.gap(sum(gap.count for gap in batch.gaps))
-        # A torn end has no number behind it that would show the gap.
-        torn = bool(batch.damaged_bytes and not batch.gaps) or (torn and not batch.frames)
+        torn = batch.torn or (torn and not batch.frames)
         for encoded in batch.frames:
             try:
                 state.apply(decode(encoded), encoded.seq)

@@ -55,6 +55,11 @@ class Batch(NamedTuple):
     damaged_bytes: int = 0
     more: bool = False
 
+    @property
+    def torn(self) -> bool:
+        """Whether there is damage that no gap stands for: behind a torn end there is no number."""
+        return self.damaged_bytes > 0 and all(gap.reason != "damaged" for gap in self.gaps)
+
 
 class Writer(Protocol):
     """The log of one source, for appending."""

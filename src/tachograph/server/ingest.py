@@ -156,8 +156,8 @@ class Ingest:
             waiting.append(_Read(newest, gap.last, None, gap.count))
 
     def _look_for_tear(self, id: str, batch: Batch) -> None:
-        """A torn end has no number behind it that would show the gap."""
-        if batch.damaged_bytes and not batch.gaps:
+        """It is known as one only when nothing has come behind it, and nobody is left to."""
+        if batch.torn:
             self._torn.add(id)
         elif batch.frames:
             self._torn.discard(id)
