@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.core.live import KEEP_ENDED_S, Live
 from tachograph.core.source import SourceState
-from tests.core.program import NOON, Program, Reader
+from tachograph.model import Frame, Goodbye, SpanStart
+from tests.core.program import NOON, Numbered, Program, Reader
 from tests.core.values import no_nulls
 
 TOPICS = ("system", "actions", "events", "sources")
@@ -201,8 +203,6 @@ def test_ended_sources_count() -> None:
 
 def start(reader: Reader, program: Program, span: int, name: str, at: float) -> None:
     """Say that a span has begun."""
-    from tachograph.model import Frame, SpanStart
-
     program.seq += 1
     started = [SpanStart(span, 0, "action", name, round(at * 1e9))]
     frame = Frame(round(at * 1e9), program.source if program.seq == 1 else None, started=started)
@@ -363,6 +363,29 @@ def test_source_row() -> None:
     row = reader.value("sources", NOON)["sources"]["p1"]
     assert (row["state"], row["reason"]) == ("failed", "ValueError: no")
     assert (row["ended_at"], reader.value("sources", NOON)["live"]) == (NOON + 1, 0)
+
+
+def test_who_saw_the_end() -> None:
+    """Of a killed program that `tacho run` watched, the row says what the watcher saw; another
+    process of the same parent is told by its own end."""
+    reader, watcher = Reader(), Program("w1", "tacho run", pid=7)
+    watched, other = Program("p1", pid=7), Program("p2", pid=8)
+    for program in (watched, other):
+        program.source = program.sums.source = msgspec.structs.replace(program.source, parent="w1")
+    for program in (watcher, watched, other):
+        reader.read(program, NOON)
+    for id in ("p1", "p2"):
+        reader.states[id].dead(int(NOON * 1e9))
+    rows = reader.value("sources", NOON)["sources"]
+    assert (rows["p1"]["state"], "exit_code" in rows["p1"]) == ("killed", False)
+    goodbye = Goodbye(
+        "killed", int(NOON * 1e9), "killed by SIGKILL", exit_code=-9, signal="SIGKILL"
+    )
+    reader.take(watcher, Numbered(2, Frame(int(NOON * 1e9), goodbye=goodbye)))
+    rows = reader.value("sources", NOON)["sources"]
+    assert (rows["p1"]["reason"], rows["p1"]["exit_code"]) == ("killed by SIGKILL", -9)
+    assert rows["p1"]["signal"] == "SIGKILL"
+    assert "exit_code" not in rows["p2"]
 
 
 def test_expire() -> None:

@@ -10,17 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.core.histogram import bucket_of
-from tachograph.core.source import MAX_OPEN, SourceState, Steps
+from tachograph.core.source import MAX_LINES, MAX_OPEN, SourceState, Steps
 from tachograph.model import (
     Clock,
     CounterTick,
     Frame,
     GaugeTick,
     Goodbye,
+    Line,
     Loss,
     Publish,
     SpanEnd,
     SpanStart,
+    Stack,
     TimerTick,
 )
 from tests.core.program import NOON, Numbered, Program
@@ -282,3 +284,28 @@ def test_losses_are_sums() -> None:
     state.apply(Frame(1, losses=[Loss("queue full", 3)], clocks=[Clock(1, 0.7)]), 1)
     state.apply(Frame(2, losses=[Loss("queue full", 5)]), 2)
     assert state.losses == {"queue full": 5}
+
+
+def test_how_it_ended() -> None:
+    """A goodbye may carry exit code, signal and error; they are known from then on."""
+    state = a_state(Program())
+    goodbye = Goodbye("failed", 5, "ValueError", exit_code=3, signal="SIGABRT", error="Traceback")
+    state.apply(Frame(5, goodbye=goodbye), 1)
+    assert (state.exit_code, state.signal, state.error) == (3, "SIGABRT", "Traceback")
+
+
+def test_the_last_lines() -> None:
+    """Of a program's standard error the last lines are kept, and no more."""
+    state = a_state(Program())
+    for n in range(MAX_LINES + 5):
+        state.apply(Frame(n, lines=[Line(n, f"line {n}")]), n + 1)
+    assert [line.text for line in state.lines] == [f"line {n}" for n in range(5, MAX_LINES + 5)]
+
+
+def test_the_newest_stack() -> None:
+    """Of where a program stood the newest is kept; a frame without one changes nothing."""
+    state = a_state(Program())
+    for seq, calls in enumerate((["a"], ["b"], []), 1):
+        state.apply(Frame(seq, stacks=[Stack(seq, calls)] if calls else []), seq)
+    assert state.stack is not None
+    assert state.stack.calls == ["b"]
