@@ -35,7 +35,7 @@ JOB = """
 CARDS = {
     "cpu": "%",
     "memory": "MiB|GiB",
-    "actions": "per min",
+    "actions": "/min",
     "success": "%",
     "action-queue": "items",
     "event-queue": "items",

@@ -46,7 +46,7 @@ test("with calls enough for a p95, a page that has just opened answers, and says
   const slow = isSlow(compared, { total_actions: 100 }, 1, 0);
   expect(slow).toMatchObject({ text: "2.0 × slower", evidence: "p95 200 ms, since start 100 ms" });
   expect(where(compared, undefined).text).toBe("embed");
-  expect(comparedWith(compared)).toEqual({ text: "Since start", evidence: "100 actions, the last 60 s too" });
+  expect(comparedWith(compared)).toEqual({ text: "Since start", evidence: "100 actions up to now" });
 });
 
 test("from a minute on the p95 that stood a minute ago is compared, in which the minute has no part", () => {
@@ -70,7 +70,7 @@ test("of several names each is weighed by its calls, and how many are slower is 
   const names = { embed: tailed(200, 0.1, 100, 0.2), read: tailed(200, 0.1, 100, 0.1) };
   const compared = pace([{ at: 0, names }]);
   expect(compared?.ratio).toBeCloseTo(1.5);
-  expect(isSlow(compared, { total_actions: 400 }, 1, 0).evidence).toBe("by p95: 1 of 2 actions slower");
+  expect(isSlow(compared, { total_actions: 400 }, 1, 0).evidence).toBe("p95: 1 of 2 slower");
   expect(where(compared, undefined)).toMatchObject({ text: "embed", evidence: "p95 200 ms, since start 100 ms" });
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { endOf, lossWords, programText, stateMeaning } from "../src/core/sources";
+import { endOf, lossWords, lost, lostOf, programText, quoted, stateMeaning } from "../src/core/sources";
 
 test("losses are told in words, the largest first, and an unknown reason as it came", () => {
   expect(lossWords({ "queue full": 2, "missing frames": 1200, sunspots: 1, "open spans": 0 })).toEqual([
@@ -29,4 +29,17 @@ test("every state has a sentence of its own", () => {
   const said = states.map((state) => stateMeaning(state ? { id: "a", state, last_at: 50 } : { id: "a" }, 60));
   expect(new Set(said).size).toBe(states.length);
   expect(said[1]).toContain("10 s");
+});
+
+test("frames and records that were lost are two counts: of records no share of frames is made", () => {
+  const mixed = { id: "a", lost: 1213, losses: { "missing frames": 1200, "queue full": 13 } };
+  expect(lost(mixed)).toEqual({ frames: 1200, records: 13 });
+  expect(lost({ id: "b", lost: 2 })).toEqual({ frames: 2, records: 0 });
+  expect(lost({ id: "c" })).toBeUndefined();
+  expect(lostOf([mixed, { id: "b", lost: 2 }, { id: "c" }])).toEqual({ frames: 1202, records: 13 });
+  expect(lostOf([{ id: "c" }])).toBeUndefined();
+});
+
+test("a command can be pasted into a shell", () => {
+  expect(["python", "-c", "print('a b')", ""].map(quoted).join(" ")).toBe("python -c 'print('\\''a b'\\'')' ''");
 });

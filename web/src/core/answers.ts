@@ -1,4 +1,4 @@
-import { count, formatClock, formatDuration, formatNumber, formatSpan, formatWhen } from "./format";
+import { count, formatClock, formatCompact, formatDuration, formatNumber, formatSpan, formatWhen } from "./format";
 import { SLOWER, type Pace } from "./pace";
 import { bySourceAge, stateWords } from "./sources";
 import type { ActionsTopic, Names, Source, SourcesTopic } from "./wire";
@@ -77,7 +77,7 @@ function comparison(pace: Pace): string {
     return `${pace.by} ${formatDuration(pace.now_s)}, ${before(pace)} ${formatDuration(pace.before_s)}`;
   }
   const slower = pace.names.filter((one) => one.by === pace.by && one.slower).length;
-  return slower ? `by p95: ${slower} of ${count(pace.compared, "action")} slower` : `by p95 of ${pace.compared} actions, last 60 s`;
+  return slower ? `p95: ${slower} of ${pace.compared} slower` : `by p95 of ${pace.compared} actions`;
 }
 
 function before(pace: Pace): string {
@@ -118,7 +118,7 @@ export function comparedWith(pace: Pace | undefined): Answer {
     return { text: "Nothing yet", evidence: "no action from before the last 60 s" };
   }
   if (pace.by === "p95" && pace.sinceStart) {
-    return { text: "Since start", evidence: `${formatNumber(pace.callsBefore + pace.calls)} actions, the last 60 s too` };
+    return { text: "Since start", evidence: `${formatCompact(pace.callsBefore + pace.calls)} actions up to now` };
   }
   const span = formatSpan(Math.round(pace.window_s));
   return { text: "All before", evidence: `${formatNumber(pace.callsBefore)} actions until ${span} ago` };

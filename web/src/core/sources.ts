@@ -71,13 +71,33 @@ export function endOf({ signal, exit_code }: Source): string | undefined {
   return parts.length ? parts.join(", ") : undefined;
 }
 
+const MISSING = "missing frames";
 const LOSSES: Readonly<Record<string, (n: number) => string>> = {
-  "missing frames": (n) => `${count(n, "frame")} that the source numbered and nobody received`,
+  [MISSING]: (n) => `${count(n, "frame")} that the source numbered and nobody received`,
   "queue full": (n) => `${count(n, "record")} came faster than they could be taken`,
   "invalid value": (n) => `${count(n, "value")} not finite, or below 0 where that can't be`,
   "series limit": (n) => `${count(n, "record")} of series beyond the most that a source may have`,
   "open spans": (n) => `${count(n, "span")} begun while too many were open`,
 };
+
+/** Frames that went missing, and records that the source itself had to drop: two things, never one share. */
+export function lost(source: Source): { readonly frames: number; readonly records: number } | undefined {
+  if (source.lost === undefined) return undefined;
+  const records = Object.entries(source.losses ?? {}).reduce((n, [reason, more]) => (reason === MISSING ? n : n + more), 0);
+  return { frames: Math.max(0, source.lost - records), records };
+}
+
+/** Of several sources together; undefined when none has said anything. */
+export function lostOf(sources: readonly Source[]): ReturnType<typeof lost> {
+  const known = sources.map(lost).filter((one) => one !== undefined);
+  if (known.length === 0) return undefined;
+  return known.reduce((all, one) => ({ frames: all.frames + one.frames, records: all.records + one.records }));
+}
+
+/** A command as a shell would take it: what has blanks or nothing in it is quoted. */
+export function quoted(argument: string): string {
+  return /^[^\s'"]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+}
 
 /** Each loss in words, the largest first; a reason without words of ours stands as the source gave it. */
 export function lossWords(losses: Source["losses"]): string[] {

@@ -10,7 +10,9 @@ export function EventFigures() {
   if (events === undefined || handled === 0) return null;
   const names = Object.entries(events.names ?? {})
     .sort(([, a], [, b]) => (b.count ?? 0) - (a.count ?? 0))
-    .slice(0, LISTED);
+    .slice(0, LISTED)
+    // Counts overtake each other all the time; rows that change places can't be read.
+    .sort(([a], [b]) => a.localeCompare(b));
   return (
     <section className="sec side-events" data-testid="events">
       <div className="sec-h">

@@ -159,7 +159,7 @@ function PaceCell({ row: { pace, sinceStart } }: { row: NameRow }) {
   const difference = Math.round((pace.ratio - 1) * 100);
   const text = difference === 0 ? "0 %" : `${difference > 0 ? "+" : "−"}${formatNumber(Math.abs(difference))} %`;
   const mean = pace.by === "mean";
-  const before = mean || !sinceStart ? "before" : "since start, the last 60 s too";
+  const before = mean || !sinceStart ? "before" : "since start, these 60 s too";
   const what = `${pace.by} ${formatDuration(pace.now_s)}, ${before} ${formatDuration(pace.before_s)}`;
   return (
     <span className="pace" title={mean ? `${what}; a p95 needs 20 calls now and before` : what}>

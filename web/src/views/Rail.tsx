@@ -59,7 +59,7 @@ function OwnCost() {
         <b data-testid="own-cost">{own === undefined ? NONE : `${formatShort(own)} %`}</b>
       </div>
       <div>
-        <span>Frames lost</span>
+        <span>Lost</span>
         <b>{formatNumber(sources.lost)}</b>
       </div>
     </div>

@@ -1,6 +1,6 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import { Fragment, useEffect, useRef, type ReactNode } from "react";
 import { formatDuration, formatNumber, formatPercentage, formatWhen, mebibytes, NONE } from "../core/format";
-import { endOf, isAlive, lifetime, lossWords, programText, stateMeaning } from "../core/sources";
+import { endOf, isAlive, lifetime, lossWords, programText, quoted, stateMeaning } from "../core/sources";
 import type { Source } from "../core/wire";
 import { shapeOf, Status } from "./Icon";
 import { Figures } from "./PageHead";
@@ -59,13 +59,13 @@ function Body({ source, now }: { source: Source; now: number }) {
     ["Last lines of standard error", programText(source.lines), "lines"],
     [isAlive(source) ? "Current stack" : "Last stack", programText(source.stack), "stack"],
   ].filter((entry): entry is [string, string, string] => entry[1] !== undefined);
-  const end = endOf(source);
+  const why = [source.reason, endOf(source)].filter((part, i, all) => part && all.indexOf(part) === i).join(", ");
   return (
     <>
       <p className="details-why" data-testid="source-why">
         {stateMeaning(source, now)}
-        {source.reason && <b> {source.reason}</b>}
-        {end !== undefined && end !== source.reason && <b> {end}</b>}
+        {why && <b> {why}.</b>}
+        {!isAlive(source) && " The figures are its last."}
       </p>
       <Figures
         items={[
@@ -74,7 +74,7 @@ function Body({ source, now }: { source: Source; now: number }) {
           ["Threads", formatNumber(source.thread_count)],
           ["Processes", formatNumber(source.process_count)],
           ["Own cost", source.own_cpu_percent === undefined ? NONE : formatPercentage(source.own_cpu_percent)],
-          ["Frames lost", formatNumber(source.lost)],
+          ["Lost", formatNumber(source.lost)],
         ]}
       />
       <div className={texts.length ? "details-body told" : "details-body"}>
@@ -113,7 +113,7 @@ function Facts({ source, now }: { source: Source; now: number }) {
     <div className="facts">
       <Group title="Program">
         <Fact name="Command" testid="source-command">
-          {source.command?.length ? <code>{source.command.join(" ")}</code> : undefined}
+          {source.command?.length ? <Command arguments={source.command} /> : undefined}
         </Fact>
         <Fact name="Commit">{source.git_commit && <code>{source.git_commit.slice(0, 12)}</code>}</Fact>
         <Fact name="Python">{source.python}</Fact>
@@ -155,6 +155,18 @@ function Facts({ source, now }: { source: Source; now: number }) {
         </Fact>
       </Group>
     </div>
+  );
+}
+
+function Command({ arguments: given }: { arguments: readonly string[] }) {
+  return (
+    <code>
+      {given.map((argument, i) => (
+        <Fragment key={i}>
+          <span className="arg">{quoted(argument)}</span>{" "}
+        </Fragment>
+      ))}
+    </code>
   );
 }
 

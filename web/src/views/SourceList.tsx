@@ -1,5 +1,5 @@
-import { formatNumber, formatPercentage, formatWhen, NONE } from "../core/format";
-import { byInterest, isAlive, lifetime } from "../core/sources";
+import { count, formatNumber, formatPercentage, formatWhen, NONE } from "../core/format";
+import { byInterest, isAlive, lifetime, lost, lostOf } from "../core/sources";
 import type { Source } from "../core/wire";
 import { useShown, useShownNow } from "../react/live";
 import { shapeOf, Status } from "./Icon";
@@ -12,12 +12,13 @@ export function SourceList() {
   const topic = useShown("sources");
   const now = useShownNow();
   const all = byInterest(topic);
+  const gone = lostOf(all);
   return (
     <section className="sec side-sources">
       <div className="sec-h">
         <h2>Sources</h2>
         <span className="note">
-          {formatNumber(topic?.lost)} of {formatNumber(topic?.sent)} frames lost
+          {gone === undefined ? "losses unknown" : `${lossText(gone, topic?.sent)} lost`}
         </span>
         <PageLink className="end link" to="/sources">
           All {formatNumber(all.length)}
@@ -55,18 +56,26 @@ function SourceItem({ source, now }: { source: Source; now: number }) {
   );
 }
 
-/** What was lost of what was sent, with its share as soon as there is any. */
+/** What was lost: of the frames with their share, of the records their number. */
 export function Lost({ source, bare = false }: { source: Source; bare?: boolean }) {
-  const { lost, sent } = source;
+  const gone = lost(source);
   const word = bare ? "" : "lost ";
-  if (lost === undefined) return <span className="z dim">{bare ? NONE : "losses unknown"}</span>;
-  if (lost === 0) return <span className="z dim">{word}0</span>;
-  const share = sent ? `, ${formatPercentage((lost / sent) * 100)}` : "";
+  if (gone === undefined) return <span className="z dim">{bare ? NONE : "losses unknown"}</span>;
+  if (gone.frames + gone.records === 0) return <span className="z dim">{word}0</span>;
   return (
     <span className="z crit">
       {word}
-      {formatNumber(lost)} of {formatNumber(sent)}
-      {share}
+      {lossText(gone, source.sent, true)}
     </span>
   );
+}
+
+/** "12 of 48,211, 0.02 %", "6 records", or both. */
+export function lossText({ frames, records }: NonNullable<ReturnType<typeof lost>>, sent: number | undefined, share = false): string {
+  const part = share && sent ? `, ${formatPercentage((frames / sent) * 100)}` : "";
+  const parts = [
+    frames || !records ? `${formatNumber(frames)} of ${formatNumber(sent)}${share ? "" : " frames"}${part}` : "",
+    records ? count(records, "record") : "",
+  ];
+  return parts.filter(Boolean).join(" and ");
 }

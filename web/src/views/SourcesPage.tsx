@@ -1,7 +1,7 @@
 import { useCallback } from "react";
 import { Link, useSearchParams } from "react-router";
 import { formatNumber, formatWhen } from "../core/format";
-import { byInterest, isAlive, lifetime } from "../core/sources";
+import { byInterest, isAlive, lifetime, quoted } from "../core/sources";
 import type { Source } from "../core/wire";
 import { useShown, useShownNow } from "../react/live";
 import { shapeOf, Status } from "./Icon";
@@ -115,7 +115,7 @@ function Line({ source, now, chosen, params }: LineProps) {
   const ended = isAlive(source) ? "" : ` ${formatWhen(source.ended_at ?? source.last_at, now)}`;
   const losses = Object.entries(source.losses ?? {}).map(([reason, n]) => `${formatNumber(n)} ${reason}`);
   const details = [
-    source.command?.join(" "),
+    source.command?.map(quoted).join(" "),
     source.git_commit && `commit ${source.git_commit.slice(0, 8)}`,
     source.python && `Python ${source.python}`,
     source.sdk && `recorder ${source.sdk}`,

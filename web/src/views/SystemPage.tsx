@@ -7,6 +7,7 @@ import { useShown } from "../react/live";
 import { useStale } from "../react/stale";
 import { shapeOf, Status } from "./Icon";
 import { Figures, PageHead } from "./PageHead";
+import { PageLink } from "./PageLink";
 import { StretchTitle } from "./StretchTitle";
 import { Teach } from "./Teach";
 
@@ -77,7 +78,9 @@ function Line({ source }: { source: Source }) {
       <td className="name">
         <span className="st-t">
           <Status shape={shapeOf(source.state)} />
-          {source.service ?? source.id}
+          <PageLink className="quiet-link" to="/sources" source={source.id}>
+            {source.service ?? source.id}
+          </PageLink>
         </span>
         <span className="sr">{source.state}</span>
       </td>
