@@ -16,6 +16,7 @@ import msgspec
 import pytest
 import uvloop
 
+from tachograph import frames
 from tachograph.core.channel import ChannelKey
 from tachograph.errors import StoreError
 from tachograph.journal.file import FileJournal
@@ -183,6 +184,24 @@ async def test_what_is_old_goes(home: Path) -> None:
         assert journal.sources() == []
         assert store.sources() == []
         assert list(store.seconds(0, 1 << 40)) == []
+
+
+async def test_publishing_where_nobody_may(home: Path, program: Reporting) -> None:
+    """What a program publishes to a topic that is ours is refused, and shown as its loss; what it
+    publishes beside it arrives. A restart counts neither again."""
+    program.sums.publish("system", {"live": 99})
+    program.sums.publish("tasks", {"open": 1})
+    program.say(time.time())
+    for _ in range(2):
+        async with following(home) as follower:
+            now = time.time()
+            assert follower.hub.topic("tasks", None, now).value == {"open": 1}
+            assert follower.hub.topic("system", None, now).value["live"] == 0
+            row = follower.live.source_row(follower.live.sources["p1"])
+            assert (row["losses"], row["lost"]) == ({"publish refused": 1}, 1)
+            seq, frame = program.frame(now, whole=True)
+            program.writer.append(frames.encode(frame, seq))
+            await until(lambda seq=seq: follower.live.sources["p1"].seq == seq)
 
 
 # --- what goes wrong ------------------------------------------------------------------------

@@ -140,8 +140,8 @@ class Follower:
 
     # -- the hub's needs ---------------------------------------------------
 
-    def _publish(self, topic: str, project: str, value: dict[str, object]) -> None:
-        self.hub.publish(topic, project, value, time.time())
+    def _publish(self, topic: str, project: str, value: dict[str, object]) -> bool:
+        return self.hub.publish(topic, project, value, time.time())
 
     def _schedule(self, at: float) -> None:
         """Something has to be sent at `at`, at the latest."""

@@ -35,6 +35,8 @@ LATE_S = 5.0
 AHEAD_NS = 5_000_000_000
 #: Without a frame for so long, at least, a living source is silent.
 SILENT_S = 3.0
+#: Why something that was published is lost: a reserved topic, or a value that can't be carried.
+REFUSED = "publish refused"
 Publish = Callable[[str, str, dict[str, Any]], object]
 
 
@@ -219,7 +221,8 @@ class Ingest:
         if state.final:
             self.seconds.gone(state.source, state.ended_ns)
         for publish in steps.publishes:
-            self._publish(publish.topic, state.source.project, publish.value)
+            if self._publish(publish.topic, state.source.project, publish.value) is False:
+                state.losses[REFUSED] = state.losses.get(REFUSED, 0) + 1
 
     # -- life and death ----------------------------------------------------
 
