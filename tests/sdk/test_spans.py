@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 import tachograph as tacho
-from tachograph.sdk.spans import current
+from tachograph.sdk.scope import current
 from tachograph.testing import Captured
 
 
@@ -202,7 +202,7 @@ def test_one_object_used_again_and_inside_itself(recorded: Captured) -> None:
         pass
     assert recorded.timer("action", "again").count == 5
     assert recorded.timer("", "again").count == 5
-    assert current.get() is None
+    assert current() is None
 
 
 def test_running_work_is_visible(recorded: Captured) -> None:

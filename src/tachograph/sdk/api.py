@@ -6,14 +6,17 @@ None of them raises for a bad value: what can't be recorded is counted and warne
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from tachograph.errors import ConfigError
 from tachograph.model import Merge
 from tachograph.sdk import lifecycle as _lifecycle
+from tachograph.sdk import limits
 from tachograph.sdk import recorder as recording
-from tachograph.sdk.instruments import Counter, Gauge
-from tachograph.sdk.spans import Action, Event, Span, Timer, Work, inbox, refuse
+from tachograph.sdk.inbox import admit, inbox, refuse
+from tachograph.sdk.instruments import Counter, Gauge, find_counter, find_gauge
+from tachograph.sdk.spans import Action, Event, Work, maker
+from tachograph.sdk.timers import Timer, new_timer, timer_tray, trays
 
 #: Imported for what it hooks in; at the top, so that nothing is imported while recording.
 _ = _lifecycle
@@ -53,7 +56,7 @@ def _pairs(labels: Labels) -> tuple[tuple[str, str], ...]:
 
 def counter(name: str, unit: str = "", labels: Labels = None) -> Counter:
     """A sum that only grows: `counter("files.skipped").add(1)`."""
-    return Counter(("counter", name, unit, _pairs(labels), "sum"))
+    return find_counter(name, unit, _pairs(labels))
 
 
 def gauge(name: str, unit: str = "", labels: Labels = None, merge: Merge = "sum") -> Gauge:
@@ -61,49 +64,54 @@ def gauge(name: str, unit: str = "", labels: Labels = None, merge: Merge = "sum"
 
     `merge` says how the values of several processes become one.
     """
-    return Gauge(("gauge", name, unit, _pairs(labels), merge))
+    return find_gauge(name, unit, _pairs(labels), merge)
 
 
 def timer(name: str, labels: Labels = None) -> Timer:
     """Durations without a span: as `with`, `async with`, decorator, or `.observe(seconds)`."""
-    return Timer(("", name, _pairs(labels)))
+    if labels:
+        return new_timer(timer_tray(name, _pairs(labels)))
+    try:
+        tray = trays[name]
+    except Exception:  # a new name, or something that is none
+        tray = timer_tray(name, ())
+    # As `new_timer`, without the call.
+    timer = Timer()
+    timer.tray = tray
+    timer.start = 0.0
+    timer.shared = False
+    return timer
 
 
-@overload
-def action(name: Function) -> Function: ...
-@overload
-def action(name: str, **attributes: Any) -> Action: ...
-def action(name: Any, **attributes: Any) -> Any:
-    """Something the program does: timed, counted, success or failure.
+if TYPE_CHECKING:
 
-    As `with`, `async with`, decorator (with or without a name), or `.record(duration_s)`.
-    """
-    return _named(Action, name, attributes)
+    @overload
+    def action(name: Function) -> Function: ...
+    @overload
+    def action(name: str, **attributes: Any) -> Action: ...
+    def action(name: Any, **attributes: Any) -> Any:
+        """Something the program does: timed, counted, success or failure.
 
+        As `with`, `async with`, decorator (with or without a name), or `.record(duration_s)`.
+        """
 
-@overload
-def event(name: Function) -> Function: ...
-@overload
-def event(name: str, **attributes: Any) -> Event: ...
-def event(name: Any, **attributes: Any) -> Any:
-    """Something that happened to the program and was processed, as `action`;
-    directly: `event("message").record(processing_s=0.05)`."""
-    return _named(Event, name, attributes)
+    @overload
+    def event(name: Function) -> Function: ...
+    @overload
+    def event(name: str, **attributes: Any) -> Event: ...
+    def event(name: Any, **attributes: Any) -> Any:
+        """Something that happened to the program and was processed, as `action`;
+        directly: `event("message").record(processing_s=0.05)`."""
 
+    @overload
+    def span(name: Function) -> Function: ...
+    @overload
+    def span(name: str, **attributes: Any) -> Work: ...
+    def span(name: Any, **attributes: Any) -> Any:
+        """Any other piece of work, kind `work`."""
 
-@overload
-def span(name: Function) -> Function: ...
-@overload
-def span(name: str, **attributes: Any) -> Work: ...
-def span(name: Any, **attributes: Any) -> Any:
-    """Any other piece of work, kind `work`."""
-    return _named(Work, name, attributes)
-
-
-def _named(kind: type[Span], name: Any, attributes: dict[str, Any]) -> Any:
-    if callable(name):
-        return kind(getattr(name, "__qualname__", repr(name)))(name)
-    return kind(name, attributes)
+else:
+    action, event, span = maker(Action), maker(Event), maker(Work)
 
 
 def publish(topic: str, value: Mapping[str, Any]) -> None:
@@ -112,11 +120,16 @@ def publish(topic: str, value: Mapping[str, Any]) -> None:
     None deletes the key. Live on the page and over `/ws?topics=...`.
     """
     if not isinstance(value, Mapping):
-        inbox.invalid += 1
-        return
-    recorder = recording.begin()
-    if recorder is not None:
-        recorder.publish(topic, dict(value))
+        return refuse()
+    try:
+        news = limits.text(topic, limits.MAX_NAME), limits.json_value(dict(value))
+    except Exception:
+        return refuse()
+    if inbox.room:
+        inbox.room -= 1
+    elif not admit():
+        return None
+    inbox.publishes.append(news)
 
 
 def flush(timeout_s: float = 1.0) -> bool:

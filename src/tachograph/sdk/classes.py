@@ -9,14 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from tachograph.core.window import Window
 from tachograph.sdk import api
 from tachograph.sdk import recorder as recording
-from tachograph.sdk.spans import Action, Span, current
+from tachograph.sdk.spans import Action, span_of
 from tachograph.system import Sampler
 
 
@@ -100,6 +100,13 @@ class _Tally:
         return self.sum_s / self.count if self.count else None
 
 
+class _Shown(NamedTuple):
+    """The current action, and what ends the showing of it."""
+
+    name: str
+    hide: Callable[[], None]
+
+
 class MetricsCollector:
     """Records actions and events, samples the process, keeps the last `history_size` answers.
 
@@ -115,7 +122,7 @@ class MetricsCollector:
         self._events = _Tally()
         self._action_queue = 0
         self._event_queue = 0
-        self._current: Span | None = None
+        self._current: _Shown | None = None
         self._running = False
         self._sampler.sample()  # the CPU figure needs a sample to measure from
 
@@ -146,9 +153,9 @@ class MetricsCollector:
     def record_action(self, name: str, duration: float, success: bool = True) -> None:
         """Count an action. `duration` in seconds; one that is negative or not finite is refused."""
         if self._add(self._actions, duration, success):
-            Action(name).record(duration, success)
+            span_of(Action, name).record(duration, success)
         else:
-            Action(name).record(float("nan"))
+            span_of(Action, name).record(float("nan"))
 
     def record_event(self, processing_time: float, success: bool = True) -> None:
         """Count an event. `processing_time` in seconds, as for an action."""
@@ -170,9 +177,9 @@ class MetricsCollector:
         with self._lock:
             before, self._current = self._current, None
             if name is not None:
-                self._current = _shown(name)
+                self._current = _Shown(name, span_of(Action, name).show())
         if before is not None:
-            _end_shown(before)
+            before.hide()
 
     def set_action_queue_depth(self, n: int) -> None:
         """Actions that wait."""
@@ -236,23 +243,3 @@ class MetricsCollector:
 
     def _remember(self) -> None:
         self.history.append(self.get_latest_metrics())
-
-
-def _shown(name: str) -> Span:
-    """An action that is shown while it runs and not counted when it ends.
-
-    It outlasts the call, so it must not become the parent of what follows, nor have one.
-    """
-    around = current.get()
-    span = Action(name)
-    span.silent = True
-    span.__enter__()
-    span.parent = None
-    current.set(around)
-    return span
-
-
-def _end_shown(span: Span) -> None:
-    around = current.get()
-    span.__exit__(None, None, None)
-    current.set(around)

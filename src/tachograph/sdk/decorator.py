@@ -15,6 +15,8 @@ Fresh = Callable[[], AbstractContextManager[Any]]
 class Decorator:
     """Measures each call of a function with a measurement of its own."""
 
+    __slots__ = ()
+
     def fresh(self) -> Any:
         """A new measurement with the same name."""
         raise NotImplementedError  # pragma: no cover

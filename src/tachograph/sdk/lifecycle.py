@@ -16,7 +16,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from tachograph.sdk import recorder as recording
-from tachograph.sdk.spans import current, error_text
+from tachograph.sdk.failure import error_text
 
 #: A fork waits so long for the flusher to stand still.
 FORK_WAIT_S = 0.005
@@ -96,7 +96,6 @@ def _after_fork() -> None:
 def _in_child() -> None:
     global _failure
     _failure = ""
-    current.set(None)
     recording.forget_parent()
 
 

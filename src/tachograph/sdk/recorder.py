@@ -9,13 +9,10 @@ the next frame that gets through is a checkpoint, so totals are right again at o
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from time import monotonic, perf_counter
-from typing import Any, TypeVar
 
 from tachograph import frames
 from tachograph.errors import TachographError
@@ -24,13 +21,13 @@ from tachograph.model import Goodbye, Source, State
 from tachograph.sdk.accumulate import Accumulator
 from tachograph.sdk.clock import Clock
 from tachograph.sdk.identity import new_source
+from tachograph.sdk.inbox import DETAILS_PER_SECOND, LIMIT, inbox, taken
+from tachograph.sdk.scope import ROOT, SPAN, Node, Note, disown, forget_dead_threads, loops
 from tachograph.sdk.settings import Settings
-from tachograph.sdk.spans import inbox
 from tachograph.sdk.split import fitting, items
 from tachograph.sdk.vitals import Vitals
 
 log = logging.getLogger("tachograph")
-Item = TypeVar("Item")
 
 #: Two frames are at least so far apart.
 PACE_S = 0.05
@@ -62,16 +59,22 @@ class Recorder:
         self._bell.acquire()
         self._thread: threading.Thread | None = None
         self._generation = 0
+        self._busy = False
+        self._renew_at = 0.0
 
     # -- life --------------------------------------------------------------
 
     def start(self) -> None:
         """Start the flusher's thread, unless it runs. Costs the caller a thread start, no I/O."""
-        if self.ended or (self._thread is not None and self._thread.is_alive()):
+        if self.ended:
+            return
+        inbox.ring = self.ring
+        inbox.listed = self.state.spans.open
+        inbox.wake()
+        if self._thread is not None and self._thread.is_alive():
+            self.ring()
             return
         self._generation += 1
-        inbox.ring = self.ring
-        inbox.idle = False
         self._thread = threading.Thread(
             target=self._run, args=(self._generation,), name="tachograph", daemon=True
         )
@@ -87,9 +90,11 @@ class Recorder:
 
     def ring(self) -> None:
         """Wake the flusher. Never blocks; any number of callers at once."""
-        inbox.idle = False
-        with contextlib.suppress(RuntimeError):  # it rings already
+        inbox.wake()
+        try:
             self._bell.release()
+        except RuntimeError:  # it rings already
+            pass
 
     def flush(self, timeout_s: float = 1.0) -> bool:
         """Write what is queued, on the caller's thread; False when that took too long or failed."""
@@ -125,37 +130,67 @@ class Recorder:
 
     def _run(self, generation: int) -> None:
         next_sample = monotonic()
-        while self._generation == generation and not self.ended:
+        while self._runs(generation):
+            began = monotonic()
+            inbox.wake()
             try:
-                if monotonic() >= next_sample:
+                if began >= next_sample:
                     interval = self.settings.interval_s
-                    next_sample = max(next_sample + interval, monotonic() + interval / 2)
+                    next_sample = max(next_sample + interval, began + interval / 2)
                     self._sample()
-                with self._lock:
-                    if self._generation == generation and not self.ended:
-                        self._write(None)
+                else:
+                    with self._lock:
+                        if self._runs(generation):
+                            self._write(None)
             except Exception as error:  # the edge: nothing of ours reaches the host
                 self.warn("flusher", f"recording failed ({type(error).__name__}: {error})")
                 self._retry_at = monotonic() + RETRY_S
-            self._wait(next_sample, generation)
+            self._wait(began + PACE_S, next_sample, generation)
 
-    def _wait(self, next_sample: float, generation: int) -> None:
-        """Pace, then sleep until somebody rings or the next sample is due."""
-        self._bell.acquire(timeout=PACE_S)
-        if self._generation != generation or self._waiting():
-            return
-        inbox.idle = True
-        # Whoever appended before that line may not have rung.
-        if not self._waiting():
+    def _runs(self, generation: int) -> bool:
+        return self._generation == generation and not self.ended
+
+    def _wait(self, next_frame: float, next_sample: float, generation: int) -> None:
+        """Until the next frame is due, and there is something to say in it.
+
+        While records keep coming, the thread sleeps from frame to frame. Else it sleeps until
+        somebody rings, which costs that caller a little and spares a wake-up for nothing.
+        """
+        if self._busy:
+            self._pause(next_frame, generation)
+            if self._waiting():
+                return
+            self._busy = False
+        inbox.sleep()
+        # Whoever put something down before that line may not have rung.
+        if self._runs(generation) and not self._waiting():
             self._bell.acquire(timeout=max(0.0, next_sample - monotonic()))
-        inbox.idle = False
+        inbox.wake()
+        if monotonic() < next_frame and self._waiting():
+            self._busy = True
+            self._pause(next_frame, generation)
+
+    def _pause(self, until: float, generation: int) -> None:
+        while self._runs(generation) and (rest := until - monotonic()) > 0:
+            self._bell.acquire(timeout=rest)
 
     def _waiting(self) -> bool:
-        queued = inbox.spans or inbox.timings or inbox.counts or inbox.gauges or self.ended
-        # What was told or published goes past the queues.
-        return bool(queued or (self.state.dirty and monotonic() >= self._retry_at))
+        return bool(
+            inbox.timings
+            or inbox.counts
+            or inbox.gauges
+            or inbox.publishes
+            or inbox.ended
+            or inbox.opened
+            or self.ended
+            or any(_unlisted(scope.top) for scope in list(inbox.scopes.values()))
+            # What was told goes past the queues.
+            or (self.state.dirty and monotonic() >= self._retry_at)
+        )
 
     def _sample(self) -> None:
+        loops.look_again()
+        forget_dead_threads()
         with self._lock:
             for key, value in self._vitals.read():
                 self.state.set_gauge(key, value)
@@ -171,18 +206,39 @@ class Recorder:
     # -- from queues to frames ---------------------------------------------
 
     def drain(self) -> None:
-        """Move what is queued into the accumulator."""
+        """Move what waits into the accumulator."""
         with self._lock:
             state = self.state
-            if inbox.timings:
-                state.add_timings(_taken(inbox.timings))
-            if inbox.spans:
-                state.add_spans(_taken(inbox.spans), perf_counter(), self.clock.now_ns())
+            for tray in taken(inbox.timings):
+                plain, rest = tray.take()
+                state.add_calls(tray.key, plain, rest)
+                if tray.spans:
+                    state.spans.left_out += len(plain) + len(rest)
             if inbox.counts:
-                state.add_counts(_taken(inbox.counts))
-            for key in list(inbox.gauges):
-                state.set_gauge(key, inbox.gauges.pop(key))
+                for tray in taken(inbox.counts):
+                    state.add_amounts(tray.key, tray.take()[0])
+            if inbox.gauges:
+                for key in list(inbox.gauges):
+                    state.set_gauge(key, inbox.gauges.pop(key))
+            if inbox.publishes:
+                for topic, value in taken(inbox.publishes):
+                    state.publish(topic, value)
+            self._drain_spans(perf_counter(), self.clock.now_ns())
             self._count_losses()
+
+    def _drain_spans(self, now: float, now_ns: int) -> None:
+        spans = self.state.spans
+        for scope in (*inbox.scopes.values(), *taken(inbox.opened)):
+            for node in scope:
+                if not _unlisted(node):
+                    break
+                spans.list_open(node, now, now_ns)
+        if inbox.ended:
+            spans.add_ended(taken(inbox.ended), now, now_ns)
+        self.state.count_left_out()
+        if now >= self._renew_at:
+            self._renew_at = now + 1.0
+            inbox.details = DETAILS_PER_SECOND
 
     def _count_losses(self) -> None:
         dropped, invalid = inbox.dropped, inbox.invalid
@@ -211,13 +267,6 @@ class Recorder:
                 self.state.add_stack(at_ns, text.split("\n"))
             elif letter == "D" and text.isdecimal():
                 self.state.lose("lines of stderr", int(text), sampled=True)
-        if inbox.idle:
-            self.ring()
-
-    def publish(self, topic: str, value: dict[str, Any]) -> None:
-        """Merge into a topic of the user's."""
-        with self._lock:
-            self.state.publish(topic, value)
         if inbox.idle:
             self.ring()
 
@@ -271,10 +320,9 @@ def _nothing() -> None:
     pass
 
 
-def _taken(queue: deque[Item]) -> list[Item]:
-    """What was in the queue when asked; what comes meanwhile waits for the next time."""
-    pop = queue.popleft
-    return [pop() for _ in range(len(queue))]
+def _unlisted(node: Node) -> bool:
+    note = node[SPAN]
+    return not (node is ROOT or (isinstance(note, Note) and note.listed))
 
 
 #: Hooks into the ends and forks of the process; `lifecycle` puts itself here.
@@ -304,7 +352,7 @@ def begin() -> Recorder | None:
     global _current
     if _settings.disabled:
         inbox.limit = 0
-        inbox.idle = False
+        inbox.wake()
         return None
     with _start_lock:
         if _current is None or _current.ended:
@@ -330,9 +378,9 @@ def apply_settings(settings: Settings) -> None:
             end("ended", "configured anew")
         else:
             old.settings = settings
-    inbox.limit = 0 if settings.disabled else 200_000
+    inbox.limit = 0 if settings.disabled else LIMIT
     inbox.ring = _first_ring
-    inbox.idle = True
+    inbox.sleep()
 
 
 def settings() -> Settings:
@@ -351,7 +399,7 @@ def end(state: State = "ended", reason: str = "", timeout_s: float = 1.0) -> Non
     _current = None
     inbox.dropped = inbox.invalid = 0
     inbox.ring = _first_ring
-    inbox.idle = True
+    inbox.sleep()
 
 
 def forget_parent() -> None:
@@ -361,12 +409,11 @@ def forget_parent() -> None:
     old = _current
     if old is not None:
         parent_id = old.source.id
-        for span in (*old.state.open.values(), *inbox.spans):
-            span.done = True
+    disown()
     inbox.clear()
     _current = None
     inbox.ring = _first_ring
-    inbox.idle = True
+    inbox.sleep()
 
 
 inbox.ring = _first_ring

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from tachograph.journal.base import Journal
 from tachograph.model import Source
 from tachograph.sdk.ids import started_of
-from tachograph.sdk.spans import InstrumentKey
+from tachograph.sdk.inbox import InstrumentKey
 from tachograph.system import Sampler
 
 
