@@ -14,9 +14,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tachograph.errors import ConfigError
 from tachograph.sdk.ids import new_id
@@ -36,8 +35,7 @@ _HEADER_BYTES = 5
 _MAX_MESSAGE = 1 << 20
 
 
-@dataclass
-class Child:
+class Child(NamedTuple):
     """The program that runs, and the pipe that it may speak through."""
 
     process: subprocess.Popen[bytes]
