@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
@@ -141,6 +140,26 @@ def test_a_thread_that_is_given_a_context_finds_the_span_in_it(recorded: Capture
     assert told["without context"].parent == 0
 
 
+def test_a_thread_that_is_given_a_context_changes_nothing_in_it(recorded: Captured) -> None:
+    """What runs in that thread is not around what the other thread begins meanwhile."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with tacho.action("beside"):
+            entered.set()
+            leave.wait(20)
+
+    with tacho.action("around"), ThreadPoolExecutor(1) as pool:
+        result = pool.submit(contextvars.copy_context().run, work)
+        assert entered.wait(20)
+        with tacho.action("meanwhile"):
+            leave.set()
+            result.result()
+    told = ends(recorded)
+    assert told["beside"].parent == told["around"].id
+    assert told["meanwhile"].parent == told["around"].id
+
+
 def test_ends_in_any_order(recorded: Captured) -> None:
     """The outer may end before the inner: both count, nothing stays open or current."""
     outer, inner = tacho.action("outer"), tacho.action("inner")
@@ -194,23 +213,25 @@ def test_tasks_that_hand_over_do_not_chain_up(recorded: Captured) -> None:
             found, node = found + 1, node[PARENT]
         return found
 
-    async def step(left: int, done: Callable[[int], None]) -> None:
+    async def step(left: int, entered: asyncio.Event) -> None:
         with tacho.span("step"):
-            # Let the one that made this task end first.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            entered.set()
             if left:
-                tasks.append(asyncio.create_task(step(left - 1, done)))
-            else:
-                done(nodes())
+                mine = asyncio.Event()
+                tasks.append(asyncio.create_task(step(left - 1, mine)))
+                await mine.wait()
+                return
+            while sum(not task.done() for task in tasks) > 1:
+                await asyncio.sleep(0)
+            found.append(nodes())
 
-    async def main() -> int:
-        last = asyncio.get_running_loop().create_future()
-        tasks.append(asyncio.create_task(step(200, last.set_result)))
-        found: int = await last
-        await asyncio.gather(*tasks)
-        return found
+    async def main() -> None:
+        tasks.append(asyncio.create_task(step(200, asyncio.Event())))
+        for task in tasks:
+            await task
 
     tasks: list[asyncio.Task[None]] = []
-    assert asyncio.run(main()) < 5
+    found: list[int] = []
+    asyncio.run(main())
+    assert found[0] < 5
     assert recorded.timer("work", "step").count == 201
