@@ -56,9 +56,9 @@ def test_restart(
     again.load(msgspec.msgpack.decode(msgspec.msgpack.encode(published.dump())))
     for project, said in after:
         again.merge("t", project, said)
-    for project in (None, "photos", "music"):
-        sees = ["", "photos", "music"] if project is None else ["", project]
-        assert again.value("t", project) == replayed(before + after, sees)
+    for seen_by in (None, "photos", "music"):
+        sees = ["", "photos", "music"] if seen_by is None else ["", seen_by]
+        assert again.value("t", seen_by) == replayed(before + after, sees)
 
 
 def test_topics() -> None:

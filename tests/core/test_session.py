@@ -119,7 +119,7 @@ def test_nothing_raises(text: str | bytes) -> None:
 
 def test_any_depth() -> None:
     """At no depth does a message that can be decoded fail when it is shown."""
-    for depth in range(1, 1_000):
+    for depth in (*range(1, 1_000, 17), *range(900, 1_000)):
         inner = "[" * depth + "]" * depth
         for text in (f'{{"type": {inner}}}', f'{{"type": "subscribe", "topics": {inner}}}'):
             assert isinstance(parse(text), Refused)

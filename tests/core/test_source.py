@@ -32,6 +32,11 @@ def a_state(program: Program) -> SourceState:
     return SourceState(program.source)
 
 
+def take(state: SourceState, numbered: Numbered) -> Steps:
+    """Apply a frame."""
+    return state.apply(numbered.frame, numbered.seq)
+
+
 def timer(state: SourceState, name: str = "click") -> Any:
     """The timer of that name."""
     ids = [one.id for one in state.definitions.values() if one.name == name]
@@ -44,10 +49,10 @@ def test_fifty_failures_then_a_thousand_successes() -> None:
     state = a_state(program)
     for n in range(50):
         program.do(0.01, error="Oops")
-        state.apply(*reversed(program.frame(NOON + n)))
+        take(state, program.frame(NOON + n))
     for n in range(1000):
         program.do(0.01)
-        state.apply(*reversed(program.frame(NOON + 50 + n)))
+        take(state, program.frame(NOON + 50 + n))
     total = timer(state)
     assert (total.count, total.errors) == (1050, 50)
     assert f"{100 * (total.count - total.errors) / total.count:.1f} %" == "95.2 %"
@@ -66,14 +71,14 @@ def test_lost_frames_cost_no_total(work: list[Any], data: st.DataObject) -> None
     exact, and the steps add up to it, bucket by bucket."""
     program = Program()
     state = a_state(program)
-    steps = [state.apply(*reversed(program.frame(NOON)))]
+    steps = [take(state, program.frame(NOON))]
     for n, batch in enumerate(work):
         for seconds, failed in batch:
             program.do(seconds, error="Oops" if failed else "")
             program.count(2)
         numbered = program.frame(NOON + n, whole=n == len(work) - 1)
         if n == len(work) - 1 or data.draw(st.booleans()):
-            steps.append(state.apply(*reversed(numbered)))
+            steps.append(take(state, numbered))
         else:
             state.gap(1)
     everything = [one for batch in work for one in batch]
@@ -119,10 +124,10 @@ def test_a_frame_twice_changes_nothing() -> None:
     state = a_state(program)
     frames = busy(program)
     for numbered in frames:
-        state.apply(*reversed(numbered))
+        take(state, numbered)
     before = msgspec.msgpack.encode(state)
     for numbered in frames:
-        steps = state.apply(*reversed(numbered))
+        steps = take(state, numbered)
         assert nothing(steps)
         assert not steps.gauges
     assert msgspec.msgpack.encode(state) == before
@@ -134,8 +139,8 @@ def test_a_checkpoint_repeats() -> None:
     program = Program()
     state = a_state(program)
     for numbered in busy(program):
-        state.apply(*reversed(numbered))
-    steps = state.apply(*reversed(program.frame(NOON + 3, whole=True)))
+        take(state, numbered)
+    steps = take(state, program.frame(NOON + 3, whole=True))
     assert nothing(steps)
     assert (timer(state).count, state.counters) == (3, {2: 4.0})
 
@@ -146,8 +151,8 @@ def test_a_checkpoint_stands_alone() -> None:
     whole, late = a_state(program), a_state(program)
     frames = busy(program)
     for numbered in frames:
-        whole.apply(*reversed(numbered))
-    late.apply(*reversed(frames[-1]))
+        take(whole, numbered)
+    take(late, frames[-1])
     assert (late.timers, late.counters, late.gauges) == (whole.timers, whole.counters, whole.gauges)
     assert (late.topics, late.losses, late.sampled) == (whole.topics, whole.losses, whole.sampled)
 
@@ -157,11 +162,11 @@ def test_restart() -> None:
     program = Program()
     state = a_state(program)
     first, second, third = busy(program)
-    state.apply(*reversed(first))
+    take(state, first)
     again = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=SourceState)
     for one in (state, again):
-        one.apply(*reversed(second))
-        one.apply(*reversed(third))
+        take(one, second)
+        take(one, third)
     assert msgspec.msgpack.encode(again) == msgspec.msgpack.encode(state)
 
 
@@ -171,7 +176,7 @@ def test_losses_and_samples() -> None:
     program = Program()
     state = a_state(program)
     for numbered in busy(program):
-        state.apply(*reversed(numbered))
+        take(state, numbered)
     state.gap(7)
     assert (state.lost_total, state.sampled_total) == (11, 2)
     assert state.clock_jump_s == 1.5
@@ -233,9 +238,9 @@ def test_a_gauge_that_is_taken_back() -> None:
     program = Program()
     state = a_state(program)
     program.gauge("depth", 5)
-    state.apply(*reversed(program.frame(NOON)))
+    take(state, program.frame(NOON))
     program.gauge("depth", None)
-    steps = state.apply(*reversed(program.frame(NOON + 1)))
+    steps = take(state, program.frame(NOON + 1))
     assert [value for _, value in steps.gauges] == [None]
     assert list(state.gauges.values()) == [None]
 
@@ -254,7 +259,7 @@ def test_lives() -> None:
     assert (ended.state, ended.reason, ended.ended_ns) == ("failed", "ValueError: no", 6)
     silent.state = "silent"
     silent.apply(Frame(7), 2)
-    assert silent.state == "live"
+    assert str(silent.state) == "live"
 
 
 @pytest.mark.parametrize("word", ["live", "silent"])

@@ -112,6 +112,10 @@ class Page:
             seen.append(self.next())
         return seen
 
+    def until_has(self, topic: str, **members: Any) -> None:
+        """Wait until the topic's value has these members."""
+        self.until_value(topic, lambda value: members.items() <= value.items())
+
     def until_type(self, kind: str) -> Message:
         """The next message of that type."""
         return self.until(lambda message: message["type"] == kind)[-1]

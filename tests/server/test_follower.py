@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,10 @@ def actions(follower: Follower) -> dict[str, Any]:
 def done(follower: Follower) -> int:
     total: int = actions(follower)["total_actions"]
     return total
+
+
+def has_read(follower: Follower, seq: int) -> bool:
+    return follower.live.sources["p1"].seq == seq
 
 
 def stored(home: Path) -> int:
@@ -201,7 +206,7 @@ async def test_publishing_where_nobody_may(home: Path, program: Reporting) -> No
             assert (row["losses"], row["lost"]) == ({"publish refused": 1}, 1)
             seq, frame = program.frame(now, whole=True)
             program.writer.append(frames.encode(frame, seq))
-            await until(lambda seq=seq: follower.live.sources["p1"].seq == seq)
+            await until(partial(has_read, follower, seq))
 
 
 # --- what goes wrong ------------------------------------------------------------------------
@@ -231,6 +236,10 @@ class Full(MemoryStore):
             raise StoreError("disk full")
         return super().expire(before_s)
 
+    def asked_since(self, count: int) -> bool:
+        """Whether it was asked to commit more often than that."""
+        return self.asked > count
+
     def actions(self) -> int:
         """Actions in the stored seconds."""
         seconds = self.seconds(0, 1 << 40)
@@ -248,8 +257,7 @@ async def test_a_store_that_is_full(
             for n in range(1, 4):
                 program.do(0.5)
                 program.say(time.time())
-                asked = store.asked
-                await until(lambda asked=asked: store.asked > asked + 1)
+                await until(partial(store.asked_since, store.asked + 1))
                 assert done(follower) == n
             assert follower.store_error == "disk full"
             store.full = False

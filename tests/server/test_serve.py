@@ -231,7 +231,7 @@ def test_a_failing_follower_is_reported(home: Path, caplog: pytest.LogCaptureFix
     def broken(ids: object) -> None:
         raise RuntimeError("no journal today")
 
-    service.server.follower.ingest.mark = broken  # type: ignore[method-assign,assignment]
+    service.server.follower.ingest.mark = broken  # type: ignore[method-assign]
     started = threading.Event()
     thread = threading.Thread(target=service.run, args=(started.set,))
     with caplog.at_level(logging.ERROR):

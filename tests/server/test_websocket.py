@@ -289,8 +289,8 @@ def test_ten_megabytes(served: Serving) -> None:
         begun(other)
         with pytest.raises(ConnectionClosed) as caught:
             send_and_wait(other, "x" * (10 << 20))
-        assert caught.value.rcvd is not None
-        assert caught.value.rcvd.code == 1009
+        # The close frame may be lost with the connection: megabytes were still on their way.
+        assert caught.value.rcvd is None or caught.value.rcvd.code == 1009
         served.publish("big", {"a": 1})
         assert page.until_type("delta")["value"] == {"a": 1}
 
@@ -362,7 +362,7 @@ def test_rates(served: Serving) -> None:
             begun(page)
         for n in range(30):
             served.publish("rates", {"n": n})
-            fast.until_value("rates", lambda value, n=n: value.get("n") == n)
+            fast.until_has("rates", n=n)
         seen = slow.until(lambda message: message.get("value") == {"n": 29})
     assert len([one for one in seen if one["type"] == "delta"]) < 15
     assert fast.values == slow.values
@@ -421,7 +421,7 @@ def test_come_back(served: Serving) -> None:
             page.until_type("delta")
         for n in range(2, 5):
             served.publish("back", {"a": n})
-            witness.until_value("back", lambda value, n=n: value.get("a") == n)
+            witness.until_has("back", a=n)
         with served.page(f"topics=back&rate=60&since=back:{page.positions['back']}") as again:
             again.values = page.values
             assert again.next()["type"] == "hello"
@@ -532,7 +532,7 @@ def test_one_client_never_reads(served: Serving) -> None:
         begun(page)
         for n in range(200):
             served.publish("flood", {"n": n, "text": f"{n} {BIG}"})
-            page.until_value("flood", lambda value, n=n: value.get("n") == n)
+            page.until_has("flood", n=n)
             held.look()
     held.check()
 
