@@ -20,17 +20,16 @@ const LESSONS: Record<TeachPage, Lesson> = {
   pipelines: {
     title: "Pipelines",
     lead: "Long runs with steps: how far, when done, and which step holds them back.",
-    state: "This version records pipelines but does not draw them here yet.",
+    state: "Nothing records pipelines yet in this version. Steps that you time as actions are on the Actions page.",
     points: ["progress with what is left", "steps of each run on a timeline", "the bottleneck, named in words"],
     code: {
-      of: "a pipeline",
+      of: "steps as actions",
       text: `import tachograph as tacho
 
-with tacho.pipeline("analyze", total=len(paths)) as run:
+with tacho.action("analyze"):
     for path in paths:
-        with tacho.agent("hash"):
+        with tacho.action("hash"):
             ...
-        run.advance()
 `,
     },
   },
