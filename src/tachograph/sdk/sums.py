@@ -6,7 +6,7 @@ from collections import Counter as Tally
 from collections.abc import Sequence
 from math import inf
 from struct import pack
-from sys import byteorder
+from sys import byteorder, float_info
 
 from tachograph.core.histogram import SHIFT, bucket_of
 from tachograph.model import TimerTick
@@ -43,17 +43,35 @@ class TimerSum:
             own += sum(one[1] for one in rest)
             self.errors += sum(failed for _, _, failed in rest)
         self.count += len(durations)
-        self.sum_s += total
-        self.self_s += own
-        tally = _tally(durations)
-        buckets = self.buckets
-        for bucket, count in tally.items():
+        # Finite durations can have a sum that isn't, and nothing could show that.
+        self.sum_s = min(self.sum_s + total, float_info.max)
+        self.self_s = min(self.self_s + own, float_info.max)
+        raw = pack(f"{len(durations)}d", *durations)
+        if len(durations) < _MANY or byteorder != "little":
+            self._add_few(raw, durations)
+        else:
+            self._add_many(raw, durations)
+
+    def _add_few(self, raw: bytes, durations: list[float]) -> None:
+        buckets, changed = self.buckets, self.changed
+        for bits in memoryview(raw).cast("Q"):
+            bucket = bits >> SHIFT
+            buckets[bucket] = buckets.get(bucket, 0) + 1
+            changed.add(bucket)
+        self.min_s = min(self.min_s, *durations)
+        self.max_s = max(self.max_s, *durations)
+
+    def _add_many(self, raw: bytes, durations: list[float]) -> None:
+        buckets, changed = self.buckets, self.changed
+        tally = Tally(_tops(raw))
+        for top, count in tally.items():
+            bucket = top >> _SPARE
             buckets[bucket] = buckets.get(bucket, 0) + count
-        self.changed.update(tally)
+            changed.add(bucket)
         # Buckets are in the order of their values: mostly this shows that neither is new.
-        if min(tally) <= bucket_of(self.min_s):
+        if min(tally) >> _SPARE <= bucket_of(self.min_s):
             self.min_s = min(self.min_s, min(durations))
-        if max(tally) >= bucket_of(self.max_s):
+        if max(tally) >> _SPARE >= bucket_of(self.max_s):
             self.max_s = max(self.max_s, max(durations))
 
     def tick(self, whole: bool) -> TimerTick:
@@ -66,18 +84,6 @@ class TimerSum:
         return TimerTick(
             self.id, self.count, self.errors, self.sum_s, self.self_s, self.min_s, self.max_s, flat
         )
-
-
-def _tally(durations: list[float]) -> dict[int, int]:
-    """How many are in each bucket, as `bucket_of` has it."""
-    raw = pack(f"{len(durations)}d", *durations)
-    if len(durations) >= _MANY and byteorder == "little":
-        return {top >> _SPARE: count for top, count in Tally(_tops(raw)).items()}
-    tally: dict[int, int] = {}
-    for bits in memoryview(raw).cast("Q"):
-        bucket = bits >> SHIFT
-        tally[bucket] = tally.get(bucket, 0) + 1
-    return tally
 
 
 def _tops(raw: bytes) -> memoryview:
