@@ -6,6 +6,7 @@ exit, each with one reading of the clock. Peers are set up so that they lose not
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import deque
@@ -130,6 +131,9 @@ def _ours() -> Sequence[Contender]:
                 with tacho.span("child"):
                     pass
 
+    async def with_child_in_a_task(n: int) -> None:
+        with_child(n)
+
     def with_action(n: int) -> None:
         for _ in range(n):
             with tacho.action("action"):
@@ -152,6 +156,7 @@ def _ours() -> Sequence[Contender]:
         TIMER: with_timer,
         "timer(name)": with_new_timer,
         PARENT: with_child,
+        "the same in a task of an event loop": lambda n: asyncio.run(with_child_in_a_task(n)),
         "action(name), no parent": with_action,
         "function under @action": call,
         COUNTER: add,
