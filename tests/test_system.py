@@ -120,7 +120,7 @@ def test_cpu_is_the_share_of_the_cores_available(app: Recorded) -> None:
     assert sample.cpu_s == pytest.approx(1.0)
 
 
-def test_two_samplers_do_not_spoil_each_other(app: Recorded) -> None:
+def test_two_readers_of_cpu_do_not_spoil_each_other(app: Recorded) -> None:
     """A second reader's look in between takes nothing from the first one's figure."""
     first, second = app.sampler(), app.sampler()
     first.sample()

@@ -368,7 +368,7 @@ def test_rates(served: Serving) -> None:
     assert fast.values == slow.values
 
 
-def test_interval(home: Path) -> None:
+def test_interval_of_half_a_second_doubles_the_rate(home: Path) -> None:
     """`--interval 0.5` doubles the page's rate: in the same three seconds of event time there
     are twice as many points, and each came by a delta of its own."""
     program = Reporting(home, interval_s=10.0)
