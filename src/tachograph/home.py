@@ -7,9 +7,9 @@ that; owner and mode are left alone there.
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
-import secrets
 import stat
 import sys
 import time
@@ -126,16 +126,22 @@ def read_or_create_secret(path: Path, nbytes: int = 24) -> str:
     """
     try:
         if not path.exists():
-            _create(path, secrets.token_urlsafe(nbytes))
+            _create(path, _url_safe(nbytes))
         return _read(path)
     except OSError as error:
         why = error.strerror or error
         raise ConfigError(f"{path} can't be read or created ({why}); {_WRONG_PLACE}") from error
 
 
+def _url_safe(nbytes: int) -> str:
+    """Random text for a secret, as `secrets.token_urlsafe` makes it, which also loads hashlib:
+    every program that records imports this module."""
+    return base64.urlsafe_b64encode(os.urandom(nbytes)).rstrip(b"=").decode()
+
+
 def _create(path: Path, secret: str) -> None:
     """Put the file there with its content, unless another process was faster."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     _write_new(draft, secret)
     try:
         with suppress(FileExistsError):
