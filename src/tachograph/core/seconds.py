@@ -47,6 +47,8 @@ class Seconds:
         self._new: list[Series] = []
         self._values: dict[SeriesKey, dict[str, float]] = {}
         self._seen: dict[str, tuple[int, float]] = {}
+        #: Gauges that were set in a second: merged once, when the second is left.
+        self._marked: dict[int, dict[SeriesKey, None]] = {}
         self._whole_at = 0
         #: Samples that were dropped because they could not be stored for too long.
         self.dropped = 0
@@ -77,6 +79,7 @@ class Seconds:
     def add(self, source: Source, at_ns: int, steps: Steps) -> None:
         """A frame's steps, at the frame's instant."""
         second = at_ns // 1_000_000_000
+        self._settle(second)
         self._seen[source.id] = (second, max(PATIENCE_S, 3 * source.interval_s))
         if steps.counters or steps.timers:
             row = self._open.setdefault(second, {})
@@ -99,18 +102,31 @@ class Seconds:
         self, source: Source, second: int, gauges: list[tuple[Definition, float | None]]
     ) -> None:
         row = self._open.setdefault(second, {})
+        marked = self._marked.setdefault(second, {})
         for definition, value in gauges:
             key = self.key_of(source, definition)
             values = self._values.setdefault(key, {})
+            if value is None and key in marked:
+                # What it was in this second must not go with its value.
+                self._put(row, key, second)
             values.pop(source.id, None)
             if value is not None:
                 values[source.id] = value
-            self._put(row, key, second)
+            marked[key] = None
         if second >= self._whole_at:
             self._whole_at = second - second % WHOLE_EVERY_S + WHOLE_EVERY_S
-            for key in self._values:
-                if key not in row:
-                    self._put(row, key, second)
+            marked.update(dict.fromkeys(self._values))
+
+    def _settle(self, before: int | None = None) -> None:
+        """Merge the gauges of the seconds that are left behind; None: of all.
+
+        Once a second and series, however many sources set it: at every set, the work would
+        grow with the square of their number.
+        """
+        for second in [at for at in self._marked if before is None or at < before]:
+            row = self._open.setdefault(second, {})
+            for key in self._marked.pop(second):
+                self._put(row, key, second)
 
     def _put(self, row: dict[SeriesKey, Sample], key: SeriesKey, second: int) -> None:
         """The gauge's value over the sources that were heard of lately, by event time.
@@ -120,7 +136,7 @@ class Seconds:
         """
         values = [
             value
-            for id, value in self._values[key].items()
+            for id, value in self._values.get(key, {}).items()
             if (seen := self._seen.get(id)) is None or seen[0] >= second - seen[1]
         ]
         if values:
@@ -134,6 +150,7 @@ class Seconds:
 
     def gone(self, source: Source, at_ns: int) -> None:
         """The source has ended: from `at_ns` on its gauges count no more; its series stay."""
+        self._settle()
         self._seen.pop(source.id, None)
         second = at_ns // 1_000_000_000
         for short in [s for s in self._keys if s[0] == source.id]:
@@ -154,6 +171,7 @@ class Seconds:
 
     def take(self) -> tuple[list[Series], list[Second]]:
         """New series, and every second that got something since the last call."""
+        self._settle()
         for row in self._open.values():
             for sample in row.values():
                 if len(sample.buckets) > 2:
