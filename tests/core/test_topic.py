@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.core.patch import Json, apply, normal
-from tachograph.core.topic import TAIL, Topic, replay
+from tachograph.core.topic import TAIL, Topic
 from tests.core.values import LOOSE_OBJECTS, text
 
 
@@ -29,7 +29,8 @@ class Client:
         if one_patch and patch is not None:
             self.value = apply(self.value, patch)
         elif changes is not None:
-            self.value = replay(self.value, changes)
+            for change in changes:
+                self.value = apply(self.value, change.delta)
         else:
             self.snapshots += 1
             self.value = topic.value

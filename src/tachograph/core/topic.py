@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from tachograph.core.patch import Json, apply, compose, diff, normal
+from tachograph.core.patch import Json, compose, diff, normal
 
 #: Changes that are kept for clients that come back.
 TAIL = 300
@@ -81,10 +81,3 @@ class Topic:
         for change in changes:
             patch = compose(patch, change.delta) if patch is not None else None
         return patch
-
-
-def replay(value: Json, changes: list[Change]) -> Json:
-    """What a client holds that applied the changes to `value`."""
-    for change in changes:
-        value = apply(value, change.delta)
-    return value

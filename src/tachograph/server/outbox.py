@@ -20,7 +20,6 @@ class Outbox:
         self.quiet = quiet
         self.limit_bytes = limit_bytes
         self.dropped = 0
-        self.sent_bytes = 0
         self.last_at = 0.0
         self._messages: deque[bytes] = deque()
         self._bytes = 0
@@ -85,5 +84,4 @@ class Outbox:
         self._bytes -= len(message)
         if not self.full:
             self._room.set()
-        self.sent_bytes += len(message)
         return message
