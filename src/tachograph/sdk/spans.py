@@ -71,9 +71,6 @@ class Span(Decorator):
         """What it is called."""
         return str(self.tray.key[1])
 
-    def fresh(self) -> Span:
-        return self
-
     def __enter__(self) -> Span:
         scope = _get_place()
         if scope.thread != get_ident() or loops.running():
