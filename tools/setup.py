@@ -25,7 +25,7 @@ PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 
 # Debian package: what is left out without it. The package's name is the program's, too.
-PROGRAMS = {"chromium": "the tests in a browser"}
+PROGRAMS = {"chromium": "the tests in a browser", "nginx": "the test behind a reverse proxy"}
 
 
 class SetupError(Exception):

@@ -101,7 +101,7 @@ class SpanStart(msgspec.Struct, array_like=True):
 
 
 class SpanEnd(msgspec.Struct, array_like=True):
-    """A span that has ended; `error` is "" or "Type: message"."""
+    """A span that has ended; `error` is "" or "Type: message", `trace` the traceback to it."""
 
     id: int
     parent: int
@@ -112,6 +112,7 @@ class SpanEnd(msgspec.Struct, array_like=True):
     self_s: float
     error: str = ""
     attributes: dict[str, Any] = {}
+    trace: str = ""
 
 
 class Publish(msgspec.Struct, array_like=True):
@@ -234,3 +235,18 @@ class Second(msgspec.Struct, array_like=True):
 
     at_s: int
     samples: list[tuple[SeriesKey, Sample]] = []
+
+
+class ErrorRecord(msgspec.Struct, array_like=True, frozen=True):
+    """A span that failed, as it is kept: of whom, which, when it ended, and why."""
+
+    source: str
+    project: str
+    service: str
+    kind: SpanKind
+    name: str
+    at_ns: int
+    duration_s: float
+    error: str
+    trace: str = ""
+    attributes: dict[str, Any] = {}

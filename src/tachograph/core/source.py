@@ -97,6 +97,8 @@ class SourceState(msgspec.Struct):
     error: str = ""
     lines: list[Line] = []
     stack: Stack | None = None
+    #: By how much the source's instants are behind (+) or ahead of (-) the reader's clock.
+    clock_offset_s: float = 0.0
 
     @property
     def final(self) -> bool:

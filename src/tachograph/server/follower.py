@@ -190,6 +190,7 @@ class Follower:
                 sources=commit.sources if commit else (),
                 series=commit.series if commit else (),
                 seconds=commit.seconds if commit else (),
+                errors=commit.errors if commit else (),
                 meta={"topics": topics} if topics is not None else None,
             )
             return ""

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tachograph.core.failed import Failed
 from tachograph.core.live import KEEP_ENDED_S, Live
 from tachograph.core.seconds import Seconds
 from tachograph.core.source import SourceState
 from tachograph.errors import FrameError, FrameTooNew
 from tachograph.frames import decode
 from tachograph.journal.base import Batch, Journal
-from tachograph.model import Frame, Position, Source
+from tachograph.model import ErrorRecord, Frame, Position, Source
 from tachograph.store.base import Second, Series, StoredSource
 
 log = logging.getLogger("tachograph.server")
@@ -55,6 +56,7 @@ class Commit(NamedTuple):
     sources: list[StoredSource]
     series: list[Series]
     seconds: list[Second]
+    errors: list[ErrorRecord]
 
 
 class Ingest:
@@ -64,6 +66,7 @@ class Ingest:
         self.journal = journal
         self.live = live
         self.seconds = Seconds()
+        self.failed = Failed()
         self.states: dict[str, SourceState] = {}
         self.frames = 0
         self.catching_up = True
@@ -218,6 +221,8 @@ class Ingest:
             state.late += 1
         self.live.step(state, frame.at_ns, steps)
         self.seconds.add(state.source, frame.at_ns, steps)
+        if steps.ended:
+            self.failed.add(state.source, steps.ended)
         if state.final:
             self.seconds.gone(state.source, state.ended_ns)
         for publish in steps.publishes:
@@ -289,12 +294,13 @@ class Ingest:
         series, seconds = self.seconds.take()
         # A source whose name isn't known yet is read anew after a restart.
         known = [id for id in changed if id in self.states and self.states[id].source.pid]
-        return Commit([self._stored(id) for id in known], series, seconds)
+        return Commit([self._stored(id) for id in known], series, seconds, self.failed.take())
 
     def give_back(self, commit: Commit) -> None:
         """A commit failed: what was in it goes into the next one."""
         self._changed.update(stored.id for stored in commit.sources)
         self.seconds.give_back(commit.series, commit.seconds)
+        self.failed.give_back(commit.errors)
 
     def _stored(self, id: str) -> StoredSource:
         state = self.states[id]

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tachograph.model import Sample, Second, Series, SeriesKey
+from tachograph.model import ErrorRecord, Sample, Second, Series, SeriesKey
 
-__all__ = ["Sample", "Second", "Series", "SeriesKey", "Store", "StoredSource"]
+__all__ = ["ErrorRecord", "Sample", "Second", "Series", "SeriesKey", "Store", "StoredSource"]
 
 
 class StoredSource(msgspec.Struct, array_like=True):
@@ -50,6 +50,7 @@ class Store(Protocol):
         sources: Sequence[StoredSource] = (),
         series: Sequence[Series] = (),
         seconds: Sequence[Second] = (),
+        errors: Sequence[ErrorRecord] = (),
         meta: dict[str, Any] | None = None,
     ) -> None:
         """Write all of it in one transaction.
@@ -67,6 +68,24 @@ class Store(Protocol):
         """Head rows with start_s <= at_s < end_s, ascending."""
         ...
 
+    def minutes(self, start_s: int, end_s: int) -> Iterator[Second]:
+        """Counters and timers of whole minutes that `fold` has added up, ascending.
+
+        `at_s` is the minute's first second, start_s <= at_s < end_s. Gauges are not in them.
+        """
+        ...
+
+    def fold(self, before_s: int) -> int:
+        """Add up the seconds of every minute that ended before `before_s` and has moved since
+        it was folded; returns how many minutes were written. Bounded work: at most 60 a call."""
+        ...
+
+    def errors(
+        self, kind: str, name: str, project: str | None = None, limit: int = 50
+    ) -> list[ErrorRecord]:
+        """The last spans of this name that failed, newest first; None: of all projects."""
+        ...
+
     def meta(self, key: str) -> Any:
         """A value that a commit wrote, None without."""
         ...
@@ -75,8 +94,12 @@ class Store(Protocol):
         """Delete a source's state. Its figures in the seconds stay."""
         ...
 
+    def forget_project(self, project: str) -> None:
+        """Delete a project for good: sources, series, errors, and its samples in all rows."""
+        ...
+
     def expire(self, before_s: int) -> int:
-        """Delete head rows before that second; returns how many."""
+        """Delete seconds, minutes and errors before that second; returns how many seconds."""
         ...
 
     def close(self) -> None:

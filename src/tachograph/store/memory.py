@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import msgpack, structs
 
 from tachograph.errors import StoreError
-from tachograph.store.base import Sample, Second, Series, SeriesKey, StoredSource
+from tachograph.store.base import ErrorRecord, Sample, Second, Series, SeriesKey, StoredSource
 from tachograph.store.codec import merge
 
 _Head = dict[int, dict[SeriesKey, Sample]]
@@ -37,6 +37,7 @@ class MemoryStore:
         sources: Sequence[StoredSource] = (),
         series: Sequence[Series] = (),
         seconds: Sequence[Second] = (),
+        errors: Sequence[ErrorRecord] = (),
         meta: dict[str, Any] | None = None,
     ) -> None:
         self._require_open()

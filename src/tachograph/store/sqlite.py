@@ -14,7 +14,7 @@ import msgspec
 
 from tachograph.errors import StoreError
 from tachograph.store import codec, migrations
-from tachograph.store.base import Sample, Second, Series, SeriesKey, StoredSource
+from tachograph.store.base import ErrorRecord, Sample, Second, Series, SeriesKey, StoredSource
 from tachograph.store.database import explained, open_owned, open_shared
 from tachograph.store.lease import Lease
 
@@ -79,6 +79,7 @@ class SqliteStore:
         sources: Sequence[StoredSource] = (),
         series: Sequence[Series] = (),
         seconds: Sequence[Second] = (),
+        errors: Sequence[ErrorRecord] = (),
         meta: dict[str, Any] | None = None,
     ) -> None:
         with self._transaction("commit") as connection:

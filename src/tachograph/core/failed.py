@@ -1,0 +1,89 @@
+"""The last failures of each name: in memory to be shown, and once each to be stored. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from tachograph.model import ErrorRecord, Source, SpanEnd
+
+#: Failures of one name that are shown.
+KEEP = 20
+#: Names whose failures are kept in memory; the one that failed longest ago goes first.
+MAX_NAMES = 1_000
+#: Failures that may wait for the store; more are counted as dropped.
+MAX_WAITING = 10_000
+
+_Key = tuple[str, str, str]
+
+
+class Failed:
+    """See the module. `dropped` counts failures that were never stored, because none could be."""
+
+    def __init__(self) -> None:
+        self._names: dict[_Key, deque[ErrorRecord]] = {}
+        self._waiting: list[ErrorRecord] = []
+        self.dropped = 0
+
+    def add(self, source: Source, ended: Iterable[SpanEnd]) -> None:
+        """Those of the spans that failed."""
+        for end in ended:
+            if end.error:
+                record = ErrorRecord(
+                    source.id,
+                    source.project,
+                    source.service,
+                    end.kind,
+                    end.name,
+                    end.at_ns,
+                    end.duration_s,
+                    end.error,
+                    end.trace,
+                    end.attributes,
+                )
+                self._remember(record)
+                self._wait([record])
+
+    def restore(self, records: Iterable[ErrorRecord]) -> None:
+        """What the store knows, oldest first."""
+        for record in records:
+            self._remember(record)
+
+    def _remember(self, record: ErrorRecord) -> None:
+        key = (record.project, record.kind, record.name)
+        # Put back at the end: the dict's order is that of the last failure.
+        last = self._names.pop(key, None) or deque(maxlen=KEEP)
+        if len(self._names) >= MAX_NAMES:
+            del self._names[next(iter(self._names))]
+        self._names[key] = last
+        last.append(record)
+
+    def recent(self, kind: str, name: str, project: str | None = None) -> list[ErrorRecord]:
+        """The last KEEP failures of a name, newest first; None: of all projects."""
+        found = [
+            record
+            for (owner, *rest), records in self._names.items()
+            if rest == [kind, name] and project in (None, owner)
+            for record in records
+        ]
+        return sorted(found, key=lambda record: record.at_ns, reverse=True)[:KEEP]
+
+    def take(self) -> list[ErrorRecord]:
+        """What has to be stored since the last call."""
+        taken, self._waiting = self._waiting, []
+        return taken
+
+    def give_back(self, records: Sequence[ErrorRecord]) -> None:
+        """What `take` gave could not be stored: the next take has it again."""
+        later, self._waiting = self._waiting, list(records)
+        self._wait(later)
+
+    def _wait(self, records: Sequence[ErrorRecord]) -> None:
+        room = MAX_WAITING - len(self._waiting)
+        self._waiting += records[:room]
+        self.dropped += max(0, len(records) - room)
+
+    def forget(self, project: str) -> None:
+        """Everything of a project."""
+        self._names = {key: kept for key, kept in self._names.items() if key[0] != project}
+        self._waiting = [record for record in self._waiting if record.project != project]
