@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tachograph import address
 from tachograph.errors import ConfigError
 from tachograph.server import serve
 from tachograph.server.config import ServerConfig
@@ -241,3 +242,17 @@ def test_a_failing_follower_is_reported(home: Path, caplog: pytest.LogCaptureFix
         thread.join(PATIENCE_S)
     assert "the follower stopped" in caplog.text
     assert "no journal today" in caplog.text
+
+
+def test_commands_find_the_server(home: Path) -> None:
+    """While it serves, its address stands in the home; one without the store, which could not do
+    what it is asked, leaves that of the other alone."""
+    with serving(home) as served:
+        seen = address.read(home)
+        assert seen is not None
+        assert httpx2.get(f"{seen.url}/healthz").json() == {"status": "ok"}
+        assert seen.url == f"http://localhost:{served.port}"
+        with serving(home) as second:
+            assert not second.follower.store.leased
+        assert address.read(home) == seen
+    assert address.read(home) is None

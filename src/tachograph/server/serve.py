@@ -14,9 +14,11 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
+from tachograph import address as addresses
 from tachograph.errors import ConfigError
 from tachograph.server.app import Server, build
 from tachograph.server.config import ServerConfig
+from tachograph.server.panel import launch_url
 from tachograph.server.websocket import ABORT
 
 #: Connections that wait for the application; a herd after a restart is larger than the default.
@@ -118,7 +120,7 @@ class _Uvicorn(uvicorn.Server):
     """Uvicorn, with a word when it has started, and signals only where they are wanted."""
 
     def __init__(
-        self, config: uvicorn.Config, started: Callable[[], None] | None, own_signals: bool
+        self, config: uvicorn.Config, started: Callable[[], None], own_signals: bool
     ) -> None:
         super().__init__(config)
         self._announce = started
@@ -135,7 +137,7 @@ class _Uvicorn(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started and self._announce is not None:
+        if self.started:
             self._announce()
 
 
@@ -185,11 +187,23 @@ class Service:
             server_header=False,
             date_header=False,
         )
-        self._uvicorn = _Uvicorn(config, started, own_signals)
+
+        def announce() -> None:
+            if self.server.follower.store.leased:
+                addresses.write(self.server.home, self.url)
+            if started is not None:
+                started()
+
+        self._uvicorn = _Uvicorn(config, announce, own_signals)
         try:
             await self._uvicorn.serve(self.sockets)
         finally:
             self.close()
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as commands on this machine reach it."""
+        return launch_url(self.server.config.host, self.port, None)
 
     def stop(self) -> None:
         """Ask `run` or `serve` to return."""
@@ -201,6 +215,7 @@ class Service:
         for one in self.sockets:
             one.close()
         if hasattr(self, "server"):
+            addresses.remove(self.server.home, self.url)
             self.server.follower.close()
 
 
