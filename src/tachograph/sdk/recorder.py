@@ -14,17 +14,16 @@ import threading
 from collections.abc import Callable
 from time import monotonic, perf_counter
 
-from tachograph import frames
 from tachograph.errors import TachographError
-from tachograph.journal.base import Writer
-from tachograph.model import Goodbye, Source, State
+from tachograph.model import Frame, Goodbye, Source, State
 from tachograph.sdk.accumulate import Accumulator
 from tachograph.sdk.clock import Clock
 from tachograph.sdk.identity import new_source
-from tachograph.sdk.inbox import DETAILS_PER_SECOND, LIMIT, inbox, taken
-from tachograph.sdk.scope import ROOT, SPAN, Node, Note, disown, forget_dead_threads, loops
+from tachograph.sdk.inbox import LIMIT, inbox
+from tachograph.sdk.intake import Intake, is_anything_waiting
+from tachograph.sdk.logbook import Logbook
+from tachograph.sdk.scope import disown, forget_dead_threads, loops
 from tachograph.sdk.settings import Settings
-from tachograph.sdk.split import fitting, items
 from tachograph.sdk.vitals import Vitals
 
 log = logging.getLogger("tachograph")
@@ -45,22 +44,24 @@ class Recorder:
         )
         self.state = Accumulator(self.source)
         self.clock = Clock()
-        self.seq = 0
         self.ended = False
         self.listeners: list[Callable[[], None]] = []
         self._vitals = Vitals(self.source)
-        self._writer: Writer | None = None
+        self._intake = Intake(self.state, self.warn)
+        self._logbook = Logbook(self.source.id)
         self._retry_at = 0.0
         self._warned: set[str] = set()
-        self._dropped_told = 0
-        self._invalid_told = 0
         self._lock = threading.RLock()
         self._bell = threading.Lock()
         self._bell.acquire()
         self._thread: threading.Thread | None = None
         self._generation = 0
         self._busy = False
-        self._renew_at = 0.0
+
+    @property
+    def seq(self) -> int:
+        """Number of the last frame that was written."""
+        return self._logbook.seq
 
     # -- life --------------------------------------------------------------
 
@@ -120,9 +121,7 @@ class Recorder:
             self.ended = True
             self._retry_at = 0.0
             self._write(goodbye)
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._logbook.close()
         finally:
             self._lock.release()
 
@@ -175,18 +174,9 @@ class Recorder:
             self._bell.acquire(timeout=rest)
 
     def _waiting(self) -> bool:
-        return bool(
-            inbox.timings
-            or inbox.counts
-            or inbox.gauges
-            or inbox.publishes
-            or inbox.ended
-            or inbox.opened
-            or self.ended
-            or any(_unlisted(scope.top) for scope in list(inbox.scopes.values()))
-            # What was told goes past the queues.
-            or (self.state.dirty and monotonic() >= self._retry_at)
-        )
+        # What was told goes past the queues.
+        told = self.state.dirty and monotonic() >= self._retry_at
+        return self.ended or told or is_anything_waiting()
 
     def _sample(self) -> None:
         loops.look_again()
@@ -203,59 +193,7 @@ class Recorder:
         for listener in tuple(self.listeners):
             listener()
 
-    # -- from queues to frames ---------------------------------------------
-
-    def drain(self) -> None:
-        """Move what waits into the accumulator."""
-        with self._lock:
-            state = self.state
-            for tray in taken(inbox.timings):
-                plain, rest = tray.take()
-                state.add_calls(tray.key, plain, rest)
-                if tray.spans:
-                    state.spans.left_out += len(plain) + len(rest)
-            if inbox.counts:
-                for tray in taken(inbox.counts):
-                    state.add_amounts(tray.key, tray.take()[0])
-            if inbox.gauges:
-                for key in list(inbox.gauges):
-                    state.set_gauge(key, inbox.gauges.pop(key))
-            if inbox.publishes:
-                for topic, value in taken(inbox.publishes):
-                    state.publish(topic, value)
-            self._drain_spans(perf_counter(), self.clock.now_ns())
-            self._count_losses()
-
-    def _drain_spans(self, now: float, now_ns: int) -> None:
-        spans = self.state.spans
-        for scope in (*inbox.scopes.values(), *taken(inbox.opened)):
-            for node in scope:
-                if not _unlisted(node):
-                    break
-                spans.list_open(node, now, now_ns)
-        if inbox.ended:
-            spans.add_ended(taken(inbox.ended), now, now_ns)
-        self.state.count_left_out()
-        if now >= self._renew_at:
-            self._renew_at = now + 1.0
-            inbox.details = DETAILS_PER_SECOND
-
-    def _count_losses(self) -> None:
-        dropped, invalid = inbox.dropped, inbox.invalid
-        if dropped > self._dropped_told:
-            self.state.lose("queue full", dropped - self._dropped_told)
-            self._dropped_told = dropped
-            self.warn(
-                "queue", "records come faster than they can be taken; the rest is counted as lost"
-            )
-        if invalid > self._invalid_told:
-            self.state.lose("invalid value", invalid - self._invalid_told)
-            self._invalid_told = invalid
-            self.warn(
-                "invalid",
-                "a value was not recorded: durations and counts must be finite and >= 0, "
-                "gauges finite",
-            )
+    # -- frames ------------------------------------------------------------
 
     def tell(self, letter: str, text: str) -> None:
         """What a supervised program says of itself: see `telltale`."""
@@ -271,43 +209,30 @@ class Recorder:
             self.ring()
 
     def _write(self, goodbye: Goodbye | None, heartbeat: bool = False) -> bool:
-        self.drain()
+        self._intake.take(perf_counter(), self.clock.now_ns())
         if monotonic() < self._retry_at or not (self.state.dirty or goodbye or heartbeat):
             return True
-        at_ns = self.clock.now_ns()
+        seq = self.seq
         try:
-            if self._writer is None:
-                journal = self.settings.open_journal()
-                self._writer = journal.open(self.source.id)
-                self._vitals.journal = journal
-            whole = goodbye is not None or self._writer.needs_checkpoint
-            frame = (
-                self.state.checkpoint(at_ns, perf_counter(), goodbye)
-                if whole
-                else self.state.frame(at_ns)
-            )
-            data = bytearray()
-            seq, left_out = self.seq, items(frame)
-            for part, payload in fitting(frame):
-                seq += 1
-                left_out -= items(part)
-                flags = (frames.CHECKPOINT if part.source else 0) | (
-                    frames.GOODBYE if part.goodbye else 0
-                )
-                data += frames.wrap(payload, seq, flags)
-            if left_out:
-                self.state.lose("record too large", left_out)
-            if not data:
-                return False
-            self._writer.append(bytes(data))
-            self.seq = seq
-            self._warned.discard("journal")
-            return True
+            self._logbook.open(self.settings.open_journal)
+            self._vitals.journal = self._logbook.journal
+            left_out = self._logbook.append(self._frame(goodbye))
         except (TachographError, OSError) as error:
             self.state.lose("journal not writable", 1)
             self._retry_at = monotonic() + RETRY_S
             self.warn("journal", f"{error}; the program goes on, what can't be written is counted")
             return False
+        if left_out:
+            self.state.lose("record too large", left_out)
+        if self.seq > seq:
+            self._warned.discard("journal")
+        return self.seq > seq
+
+    def _frame(self, goodbye: Goodbye | None) -> Frame:
+        at_ns = self.clock.now_ns()
+        if goodbye is not None or self._logbook.needs_checkpoint:
+            return self.state.checkpoint(at_ns, perf_counter(), goodbye)
+        return self.state.frame(at_ns)
 
     def warn(self, about: str, sentence: str) -> None:
         """Say it once: through logging, where the host decides what becomes of it."""
@@ -318,11 +243,6 @@ class Recorder:
 
 def _nothing() -> None:
     pass
-
-
-def _unlisted(node: Node) -> bool:
-    note = node[SPAN]
-    return not (node is ROOT or (isinstance(note, Note) and note.listed))
 
 
 #: Hooks into the ends and forks of the process; `lifecycle` puts itself here.
