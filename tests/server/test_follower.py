@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
 import uvloop
 
@@ -30,6 +29,19 @@ from tachograph.store.sqlite import SqliteStore
 from tests.server.serving import Reporting
 
 pytestmark = pytest.mark.anyio
+
+
+class Line:
+    """A connection that takes everything."""
+
+    full = False
+
+    def __init__(self) -> None:
+        self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def write(self, frame: bytes) -> None:
+        """Keep it for who reads."""
+        self.frames.put_nowait(frame)
 
 
 @pytest.fixture(autouse=True)
@@ -348,18 +360,17 @@ def test_the_trailing_change_on_every_loop(home: Path, loops: Any) -> None:
 
     async def run() -> bytes:
         follower = Follower(FileJournal(home / "journal"), MemoryStore(), 1.0)
-        outbox = Outbox()
-        follower.hub.join(outbox, ChannelKey("own", None, 60.0, False), None, time.time())
-        await outbox.get(time.time())
+        line = Line()
+        follower.hub.join(Outbox(line), ChannelKey("own", None, 60.0, False), None, time.time())
         for n in range(200):
             follower._publish("own", "", {"n": n})
             follower._schedule(time.time() - 1)
             follower._schedule(time.time() + 0.001)
         with anyio.fail_after(20):
-            while b'"n":199' not in (message := await outbox.get(time.time())):
+            while b'"n":199' not in (message := await line.frames.get()):
                 pass
         follower.close()
         return message
 
     with asyncio.Runner(loop_factory=loops) as runner:
-        assert msgspec.json.decode(runner.run(run()))["value"] == {"n": 199}
+        assert b'"value":{"n":199}' in runner.run(run())

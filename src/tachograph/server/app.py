@@ -32,7 +32,7 @@ from tachograph.server.guard import Guard
 from tachograph.server.limits import BodyLimit
 from tachograph.server.rest import problem, routes
 from tachograph.server.static import Dashboard
-from tachograph.server.websocket import Client
+from tachograph.server.websocket import serve
 from tachograph.store.base import Store
 
 log = logging.getLogger("tachograph.server")
@@ -159,7 +159,7 @@ def _endpoint(
     async def endpoint(socket: WebSocket) -> None:
         named = socket.query_params.get("topics", "")
         wanted = topics or tuple(filter(None, named.split(","))) or DEFAULT_TOPICS
-        await Client(socket, follower, about, tuple(dict.fromkeys(wanted))).serve()
+        await serve(socket, follower, about, tuple(dict.fromkeys(wanted)))
 
     return endpoint
 

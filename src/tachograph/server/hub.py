@@ -15,6 +15,7 @@ from tachograph.core.channel import Channel, ChannelKey
 from tachograph.core.patch import Json
 from tachograph.core.published import Published
 from tachograph.core.topic import Topic
+from tachograph.server.connection import framed
 from tachograph.server.outbox import Outbox
 
 #: Topics whose values are computed; the others hold what was published.
@@ -31,6 +32,8 @@ class Hub:
         self.epoch = secrets.token_hex(4)
         self.published = Published()
         self.published_changed = False
+        #: Everybody who has a connection.
+        self.members: dict[Outbox, None] = {}
         self._compute = compute
         self._schedule = schedule
         self._made = 0
@@ -96,9 +99,9 @@ class Hub:
             if now < channel.due:
                 self._schedule(channel.due)
                 continue
-            message = channel.send(now)
+            frame = framed(channel.send(now))
             for outbox in members:
-                outbox.put(message, channel)
+                outbox.put(frame, channel)
                 outbox.last_at = now
 
     # -- members -----------------------------------------------------------
@@ -111,7 +114,8 @@ class Hub:
             self._channels[key] = channel
             self._members[channel] = {}
         missed = channel.missed(position) if position else None
-        outbox.put_all([channel.whole(now)] if missed is None else missed, channel)
+        for message in [channel.whole(now)] if missed is None else missed:
+            outbox.put(framed(message), channel)
         self._members[channel][outbox] = None
         return channel
 
@@ -126,16 +130,12 @@ class Hub:
             del self._members[channel]
             del self._channels[channel.key]
 
-    def clients(self) -> set[Outbox]:
-        """Everybody who listens to something."""
-        return {outbox for members in self._members.values() for outbox in members}
-
     def remind(self, now: float, interval_s: float) -> None:
         """Tell who heard nothing in this interval that the connection lives."""
-        message = msgspec.json.encode({"type": "tick", "now": now})
-        for outbox in self.clients():
-            if outbox.quiet or outbox.lagging or outbox.full:
+        frame = framed(msgspec.json.encode({"type": "tick", "now": now}))
+        for outbox in self.members:
+            if outbox.quiet or outbox.lagging or outbox.line.full:
                 continue
             if now - outbox.last_at >= 0.9 * interval_s:
-                outbox.put(message)
+                outbox.put(frame)
                 outbox.last_at = now

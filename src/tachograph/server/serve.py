@@ -8,18 +8,16 @@ import errno
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
 from tachograph import address as addresses
 from tachograph.errors import ConfigError
 from tachograph.server.app import Server, build
 from tachograph.server.config import ServerConfig
+from tachograph.server.connection import Connection
 from tachograph.server.panel import launch_url
-from tachograph.server.websocket import ABORT
 
 #: Connections that wait for the application; a herd after a restart is larger than the default.
 BACKLOG = 2048
@@ -103,19 +101,6 @@ def _why(host: str, port: int, error: OSError) -> str:
     return f"{host}:{port} can't be listened on ({error.strerror or error})"
 
 
-class _WebSocket(WebSocketsSansIOProtocol):
-    """Uvicorn's WebSockets, with a way to end one whose client takes nothing any more.
-
-    Closing its transport would wait for ever until the client has taken what was written.
-    """
-
-    def handle_connect(self, event: Request) -> None:
-        """Let the application find the way out."""
-        super().handle_connect(event)
-        if self.handshake_initiated and not self.handshake_complete:
-            cast(dict[str, Any], self.scope)[ABORT] = self.transport.abort
-
-
 class _Uvicorn(uvicorn.Server):
     """Uvicorn, with a word when it has started, and signals only where they are wanted."""
 
@@ -178,7 +163,7 @@ class Service:
             # The guard reads forwarded headers, and only where it was told to trust them.
             proxy_headers=False,
             lifespan="on",
-            ws=_WebSocket,
+            ws=Connection,
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,
             ws_ping_interval=20.0,

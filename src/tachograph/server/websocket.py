@@ -1,119 +1,143 @@
-"""`/ws` and its fixed subscriptions: one task that reads, one that writes, per client."""
+"""`/ws` and its fixed subscriptions: what one client asks for, and what it is answered."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.datastructures import QueryParams
+from starlette.websockets import WebSocket
 
 from tachograph.core import session
 from tachograph.core.channel import Channel, ChannelKey
 from tachograph.core.session import Refused
 from tachograph.server.about import About
+from tachograph.server.connection import CONNECTION, Connection, framed
 from tachograph.server.follower import Follower
 from tachograph.server.outbox import Outbox
 
 _encode = msgspec.json.Encoder().encode
-#: A client that takes nothing for so long is let go.
-STALLED_S = 30.0
+#: 4400 to 4499: don't come back the same way; 4500 and above: come back, after a while.
 CLOSE_BAD_REQUEST = 4400
+CLOSE_TOO_MANY_MESSAGES = 4429
+CLOSE_TOO_MANY_CLIENTS = 4503
+#: Clients at once; a further one is told to come back later.
+MAX_CLIENTS = 20_000
+#: Messages that a client may send within MESSAGES_S.
+MAX_MESSAGES = 600
+MESSAGES_S = 10.0
 ROLE = "tachograph.role"
-#: Where a server puts the function that ends the connection without waiting for anything.
-ABORT = "tachograph.abort"
+
+
+async def serve(socket: WebSocket, follower: Follower, about: About, topics: Sequence[str]) -> None:
+    """Shake hands; from then on the connection is the client's, and no task is left."""
+    await socket.accept()
+    query = socket.query_params
+    connection: Connection = socket.scope[CONNECTION]
+    role = str(socket.scope.get(ROLE) or "view")
+    Client(connection, follower, query).begin(about, role, topics, query.get("since"))
 
 
 class Client:
     """One WebSocket connection: what it takes, at which rate, in which form."""
 
-    def __init__(
-        self, socket: WebSocket, follower: Follower, about: About, topics: Sequence[str]
-    ) -> None:
-        self._socket = socket
+    __slots__ = (
+        "_channels",
+        "_connection",
+        "_follower",
+        "_full",
+        "_messages",
+        "_messages_since",
+        "_outbox",
+        "_project",
+        "_rate",
+    )
+
+    def __init__(self, connection: Connection, follower: Follower, query: QueryParams) -> None:
+        self._connection = connection
         self._follower = follower
-        self._about = about
-        query = socket.query_params
-        self._topics = topics
         self._project = query.get("project") or None
         self._full = query.get("format") == "full"
-        self._since = session.parse_since(query.get("since"))
         self._rate: float = 1.0
-        self._outbox = Outbox(quiet=self._full)
+        self._outbox = Outbox(connection, quiet=self._full)
         self._channels: dict[str, Channel] = {}
-
-    async def serve(self) -> None:
-        """Until the client leaves, is refused or stalls."""
-        await self._socket.accept()
-        refused = self._refusal()
+        self._messages = 0
+        self._messages_since = 0.0
+        connection.take_over(self)
+        refused = self._refusal(query)
         if refused is not None:
-            await self._socket.send_text(_encode(refused.message()).decode())
-            await self._socket.close(CLOSE_BAD_REQUEST, refused.seen[:100])
-            return
-        if not self._full:
-            self._outbox.put(_encode(self._hello()))
-        self._subscribe(self._topics)
-        writer = asyncio.create_task(self._write())
-        reader = asyncio.create_task(self._read())
-        try:
-            await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for channel in self._channels.values():
-                self._follower.hub.leave(self._outbox, channel)
-            for task in (writer, reader):
-                task.cancel()
-            await asyncio.gather(writer, reader, return_exceptions=True)
+            self._say(refused.message())
+            connection.close(CLOSE_BAD_REQUEST, refused.seen[:100])
 
-    def _refusal(self) -> Refused | None:
-        query = self._socket.query_params
+    def _refusal(self, query: QueryParams) -> Refused | None:
         if query.get("format", "delta") not in ("delta", "full"):
             return Refused("bad_format", query["format"], "delta, full")
         rate = session.parse_rate(query.get("rate"), self._follower.default_rate)
         if isinstance(rate, Refused):
             return rate
         self._rate = rate
-        topics = session.parse_topics(self._topics)
-        return topics if isinstance(topics, Refused) else None
+        return None
 
-    def _hello(self) -> dict[str, Any]:
-        role = self._socket.scope.get(ROLE) or "view"
-        return self._about.hello(self._follower, time.time()) | {
-            "role": role,
-            "topics": list(self._topics),
-        }
+    def begin(self, about: About, role: str, topics: Sequence[str], since: str | None) -> None:
+        """Hello, and every topic's value or what was missed of it."""
+        if self._connection.close_sent:
+            return
+        wanted = session.parse_topics(topics)
+        if isinstance(wanted, Refused):
+            self._say(wanted.message())
+            self._connection.close(CLOSE_BAD_REQUEST, wanted.seen[:100])
+            return
+        if len(self._follower.hub.members) >= MAX_CLIENTS:
+            self._connection.close(CLOSE_TOO_MANY_CLIENTS, f"{MAX_CLIENTS} clients at once")
+            return
+        if not self._full:
+            hello = about.hello(self._follower, time.time())
+            self._say(hello | {"role": role, "topics": list(wanted)})
+        self._follower.hub.members[self._outbox] = None
+        self._subscribe(wanted, session.parse_since(since))
 
-    async def _write(self) -> None:
-        while True:
-            message = await self._outbox.get(time.time())
-            try:
-                async with asyncio.timeout(STALLED_S):
-                    await self._socket.send_text(message.decode())
-            except TimeoutError:
-                # Nobody would read a reason. Without this the connection stays, and what
-                # was written to it, for as long as the client likes.
-                self._socket.scope.get(ABORT, lambda: None)()
-                return
+    # -- what the connection tells -----------------------------------------
 
-    async def _read(self) -> None:
-        with contextlib.suppress(WebSocketDisconnect):
-            while True:
-                await self._outbox.room()
-                message = await self._socket.receive()
-                if message["type"] == "websocket.disconnect":
-                    return
-                text = message.get("text")
-                self._answer(
-                    session.parse(text if text is not None else message.get("bytes") or b"")
-                )
+    def received(self, message: str | bytes) -> None:
+        """A wish of the client's."""
+        now = time.time()
+        if not 0 <= now - self._messages_since < MESSAGES_S:
+            self._messages, self._messages_since = 0, now
+        self._messages += 1
+        if self._messages > MAX_MESSAGES:
+            allowed = f"{MAX_MESSAGES} messages in {MESSAGES_S:.0f} s"
+            self._say(Refused("too_many_messages", str(self._messages), allowed).message())
+            self._connection.close(CLOSE_TOO_MANY_MESSAGES, allowed)
+            return
+        self._answer(session.parse(message))
+        if self._connection.full:
+            # One that asks and never reads would fill the memory with answers.
+            self._connection.hear(False)
+
+    def drained(self) -> None:
+        """It takes messages again."""
+        self._outbox.drained()
+        if not self._connection.full:
+            self._connection.hear(True)
+
+    def lost(self) -> None:
+        """It is over."""
+        self._follower.hub.members.pop(self._outbox, None)
+        for channel in self._channels.values():
+            self._follower.hub.leave(self._outbox, channel)
+        self._channels.clear()
+
+    # -- answers -----------------------------------------------------------
 
     def _answer(self, request: session.Request) -> None:
         if isinstance(request, session.Ping):
-            self._outbox.put(_encode({"type": "pong", "now": time.time()}))
+            if self._connection.full:
+                return  # it doesn't even take what it has been sent
+            self._say({"type": "pong", "now": time.time()})
         elif isinstance(request, session.Subscribe):
-            self._subscribe(request.topics)
+            self._subscribe(request.topics, {})
         elif isinstance(request, session.Unsubscribe):
             for topic in request.topics:
                 channel = self._channels.pop(topic, None)
@@ -122,19 +146,22 @@ class Client:
         elif isinstance(request, session.GetMetrics):
             now = time.time()
             for channel in self._channels.values():
-                self._outbox.put(channel.whole(now), channel)
+                self._outbox.put(framed(channel.whole(now)), channel)
         else:
-            self._outbox.put(_encode(request.message()))
+            self._say(request.message())
 
-    def _subscribe(self, topics: Sequence[str]) -> None:
+    def _say(self, message: dict[str, Any]) -> None:
+        self._outbox.put(framed(_encode(message)))
+
+    def _subscribe(self, topics: Sequence[str], since: dict[str, str]) -> None:
         now = time.time()
         for topic in topics:
             if topic in self._channels:
                 continue
             if len(self._channels) >= session.MAX_TOPICS:
                 refused = Refused("too_many_topics", topic, f"{session.MAX_TOPICS} topics a client")
-                self._outbox.put(_encode(refused.message()))
+                self._say(refused.message())
                 return
             key = ChannelKey(topic, self._project, self._rate, self._full)
-            position = self._since.pop(topic, None)
-            self._channels[topic] = self._follower.hub.join(self._outbox, key, position, now)
+            hub = self._follower.hub
+            self._channels[topic] = hub.join(self._outbox, key, since.get(topic), now)
