@@ -17,6 +17,7 @@ from tachograph.errors import MissingExtra, TachographError
 COMMANDS = {
     "dashboard": "serve the live page",
     "demo": "show a real job live: the dashboard, and four processes that catalogue files",
+    "doctor": "say what is found here, what is missing, and why nothing is seen",
     "run": "record any command without a change to it",
     "sources": "list what records, or has recorded, on this machine",
 }
