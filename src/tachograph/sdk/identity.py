@@ -16,6 +16,7 @@ from tachograph._version import __version__
 from tachograph.model import Source
 from tachograph.sdk import limits
 from tachograph.sdk.ids import new_id
+from tachograph.sdk.notebook import notebook_service
 
 _SECRET = re.compile(
     r"(?i)(pass(?:word|wd)?|token|secret|api[-_]?key|key|auth(?:orization)?|credentials?)(=|:|$)"
@@ -80,7 +81,10 @@ def git_commit(root: Path | None) -> str:
 
 
 def default_service() -> str:
-    """The script's name; for `python -m package`, the package's."""
+    """The script's name; for `python -m package`, the package's; in Jupyter, the notebook's."""
+    notebook = notebook_service()
+    if notebook is not None:
+        return notebook
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     if spec is not None and spec.name and spec.name != "__main__":

@@ -1,28 +1,33 @@
-"""The ends of a process, and its forks: who says goodbye, and when.
+"""The ends of a process: who says goodbye, and when.
 
 `atexit` for the normal end, multiprocessing's own finalizer for its workers (they leave by
-`os._exit`), a SIGTERM handler where nobody else has one. An end without any of them (SIGKILL,
-`os._exit`) is noticed by the reader, because the log's lock is gone.
+`os._exit`), handlers of signals where nobody else has one, and before another program takes
+the process over by `exec`. An end without any of them (SIGKILL, `os._exit`) is noticed by the
+reader, because the log's lock is gone.
 """
 
 from __future__ import annotations
 
 import atexit
+import functools
 import os
-import signal
 import sys
-import threading
-from types import FrameType, TracebackType
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any
 
+from tachograph.model import Goodbye, State
+from tachograph.sdk import forks, late, signals
 from tachograph.sdk import recorder as recording
 from tachograph.sdk.failure import error_text
 
-#: A fork waits so long for the flusher to stand still.
-FORK_WAIT_S = 0.005
+#: A process that ends waits so long for its last frame, and for the flusher to be gone.
+GOODBYE_S = 0.6
+STOP_S = 0.3
 
 _installed = False
-_failure = ""
+#: How the process is going to end, as far as is known: state and reason.
+_verdict: tuple[State, str] = ("ended", "")
 _previous_hook: Any = None
 
 
@@ -36,11 +41,9 @@ def install() -> None:
     atexit.register(_leave)
     _previous_hook = sys.excepthook
     sys.excepthook = _uncaught
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=_before_fork, after_in_parent=_after_fork, after_in_child=_in_child
-        )
-    _hook_sigterm()
+    forks.install(_forget)
+    signals.install()
+    _hook_exec()
 
 
 def _hook_multiprocessing() -> None:
@@ -49,54 +52,66 @@ def _hook_multiprocessing() -> None:
     if util is None or process is None or process.parent_process() is None:
         return
     # Priority above 0 runs before the children are joined; -100 is after queues are flushed.
-    util.Finalize(None, _leave, exitpriority=-100)
+    util.Finalize(None, _leave_worker, exitpriority=-100)
 
 
-def _hook_sigterm() -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return
-    try:
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, _terminated)
-    except (ValueError, OSError):  # an embedded interpreter
-        pass
+def _hook_exec() -> None:
+    def execute(original: Callable[..., Any], path: Any, *rest: Any, **named: Any) -> Any:
+        # `execvp` tries one directory after another; only what is there ends this program.
+        if isinstance(path, int) or (os.path.isfile(path) and os.access(path, os.X_OK)):
+            name = path if isinstance(path, int) else os.fsdecode(path)
+            recording.end("ended", f"exec {name}", GOODBYE_S)
+        return original(path, *rest, **named)
 
-
-def _terminated(number: int, frame: FrameType | None) -> None:
-    recording.end("terminated", "SIGTERM", timeout_s=0.5)
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    for name in ("execv", "execve"):  # all others call one of them
+        original = getattr(os, name, None)
+        if original is not None:
+            hooked = functools.partial(execute, original)
+            setattr(os, name, functools.wraps(original)(hooked))
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    global _failure
-    _failure = error_text(kind, error)
+    global _verdict
+    _verdict = _verdict_of(kind, error)
     _previous_hook(kind, error, trace)
 
 
+def _verdict_of(kind: type[BaseException] | None, error: BaseException | None) -> tuple[State, str]:
+    if kind is None or issubclass(kind, SystemExit):
+        return "ended", ""
+    if issubclass(kind, KeyboardInterrupt):  # Python lets itself be ended by the signal then
+        return "terminated", "SIGINT"
+    return "failed", error_text(kind, error)
+
+
+def _leave_worker() -> None:
+    global _verdict
+    # A worker's exception is printed by multiprocessing, and passes here on its way.
+    kind, error, _ = sys.exc_info()
+    if kind is not None:
+        _verdict = _verdict_of(kind, error)
+    _leave()
+
+
 def _leave() -> None:
+    recorder = recording.recorder()
+    if recorder is None or recorder.ended:
+        return
     try:
-        recording.end("failed" if _failure else "ended", _failure)
+        state, reason = _verdict
+        goodbye = Goodbye(state, recorder.clock.now_ns(), reason)
+        recorder.say_goodbye(goodbye, GOODBYE_S, close=False)
+        recorder.stop_thread(STOP_S)
+        late.stay(recorder)
     except Exception:
         recording.log.debug("goodbye failed", exc_info=True)
 
 
-def _before_fork() -> None:
-    recorder = recording.recorder()
-    if recorder is not None:
-        recorder.stop_thread(FORK_WAIT_S)
-
-
-def _after_fork() -> None:
-    recorder = recording.recorder()
-    if recorder is not None:
-        recorder.start()
-
-
-def _in_child() -> None:
-    global _failure
-    _failure = ""
-    recording.forget_parent()
+def _forget() -> None:
+    global _verdict
+    _verdict = ("ended", "")
 
 
 recording.before_begin = install
+recording.is_late = late.is_late
+recording.stay = late.stay

@@ -97,9 +97,15 @@ class Recorder:
         except RuntimeError:  # it rings already
             pass
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether the caller has interrupted a frame of its own thread: a signal's handler may."""
+        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
+
     def flush(self, timeout_s: float = 1.0) -> bool:
-        """Write what is queued, on the caller's thread; False when that took too long or failed."""
-        if not self._lock.acquire(timeout=max(0.0, timeout_s)):
+        """Write what is queued, on the caller's thread; False when that took too long or failed,
+        or when the caller has interrupted just that."""
+        if self.is_writing or not self._lock.acquire(timeout=max(0.0, timeout_s)):
             return False
         try:
             self._retry_at = 0.0
@@ -111,8 +117,8 @@ class Recorder:
         """The last frame; the source is over after it. The first caller's word counts."""
         self.say_goodbye(Goodbye(state, self.clock.now_ns(), reason), timeout_s)
 
-    def say_goodbye(self, goodbye: Goodbye, timeout_s: float = 1.0) -> None:
-        """As `goodbye`, in full."""
+    def say_goodbye(self, goodbye: Goodbye, timeout_s: float = 1.0, close: bool = True) -> None:
+        """As `goodbye`, in full. Not closed, the log takes what `flush` still finds."""
         if self.ended or not self._lock.acquire(timeout=timeout_s):
             return
         try:
@@ -121,7 +127,8 @@ class Recorder:
             self.ended = True
             self._retry_at = 0.0
             self._write(goodbye)
-            self._logbook.close()
+            if close:
+                self._logbook.close()
         finally:
             self._lock.release()
 
@@ -245,8 +252,14 @@ def _nothing() -> None:
     pass
 
 
+def _stay(recorder: Recorder) -> None:
+    pass
+
+
 #: Hooks into the ends and forks of the process; `lifecycle` puts itself here.
 before_begin: Callable[[], None] = _nothing
+is_late: Callable[[], bool] = bool
+stay: Callable[[Recorder], None] = _stay
 #: Id of the source that this process was forked from.
 parent_id = ""
 _current: Recorder | None = None
@@ -278,6 +291,9 @@ def begin() -> Recorder | None:
         if _current is None or _current.ended:
             _current = Recorder(_settings, parent_id)
             before_begin()
+            if is_late():
+                _current.say_goodbye(Goodbye("ended", _current.clock.now_ns()), close=False)
+                stay(_current)
         _current.start()
         return _current
 

@@ -1,0 +1,42 @@
+"""What the public names stand for in a subinterpreter: nothing.
+
+A subinterpreter can't record. It may have no thread that outlives it (Python aborts the whole
+process then), hears no signals, and compiled modules may not be loaded there. Nothing of the
+sort is imported here, and the main interpreter goes on recording.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+
+class Nothing:
+    """Does nothing, as whatever it is used: decorator, context manager, instrument, class."""
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        function = args[0] if len(args) == 1 and not named else None
+        return function if callable(function) else self
+
+    def __getattr__(self, name: str) -> Nothing:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __enter__(self) -> Nothing:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    async def __aenter__(self) -> Nothing:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+nothing = Nothing()
+logging.getLogger("tachograph").warning(
+    "tachograph: nothing is recorded in a subinterpreter; record in the main interpreter"
+)
