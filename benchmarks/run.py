@@ -11,7 +11,17 @@ from typing import NamedTuple
 from benchmarks.measure import Figure
 
 #: Each module has `run(seconds)`, which gives rows of name, value, unit and what Figure adds.
-NAMES = ("recorder", "program", "startup", "latency", "journal", "store", "sampler", "scale")
+NAMES = (
+    "recorder",
+    "program",
+    "startup",
+    "latency",
+    "journal",
+    "store",
+    "sampler",
+    "scale",
+    "fanout",
+)
 
 
 class Result(NamedTuple):
