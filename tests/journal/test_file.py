@@ -18,6 +18,7 @@ from tachograph.model import Position
 from tests.journal.conformance import *  # noqa: F403
 from tests.journal.conformance import Rig
 from tests.journal.logs import SEGMENT_BYTES, append, checkpoint, segment_starts, seqs, start, tick
+from tests.journal.programs import answer
 
 
 class Files:
@@ -191,6 +192,36 @@ def test_deleted_under_a_running_writer(tmp_path: Path, what: str) -> None:
     assert log.joinpath("lock").stat().st_mode & 0o777 == 0o600
     writer.close()
     assert not journal.alive("a")
+
+
+@pytest.mark.parametrize("what", ["root", "log", "segment", "lock", "moved", "unlocked"])
+def test_a_writer_that_is_asked_first_loses_nothing(tmp_path: Path, what: str) -> None:
+    """Whatever happened to the files, the writer asks for a checkpoint before the next frame, and
+    with it there is a living log in the old place again."""
+    journal = FileJournal(tmp_path / "journal")
+    log = tmp_path / "journal" / "a"
+    writer = journal.open("a")
+    append(writer, "a", [1, 2])
+    position = journal.read("a", start("a")).position
+    if what == "root":
+        shutil.rmtree(tmp_path / "journal")
+    elif what == "log":
+        shutil.rmtree(log)
+    elif what == "segment":
+        (log / "00000001.seg").unlink()
+    elif what == "lock":
+        (log / "lock").unlink()
+    elif what == "moved":
+        (tmp_path / "journal").rename(tmp_path / "away")
+    else:
+        (log / "lock").read_bytes()
+    # The lock is there again as soon as anybody asks; nothing else of the log is missing then.
+    assert writer.needs_checkpoint == (what != "unlocked")
+    append(writer, "a", [3, 4])
+    assert answer("say(FileJournal(root).alive('a'))", tmp_path / "journal") == "True"
+    batch = journal.read("a", position)
+    assert (seqs(batch), batch.gaps) == ([3, 4], [])
+    writer.close()
 
 
 def test_a_program_that_closes_all_descriptors(tmp_path: Path) -> None:

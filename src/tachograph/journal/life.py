@@ -57,6 +57,17 @@ class Hold:
             return False
         return (file.st_dev, file.st_ino) == (mine.st_dev, mine.st_ino) == self._identity
 
+    def renew(self, path: str) -> bool:
+        """As `stands_at`, and the lock is taken once more: a program that copies its own home
+        has closed another descriptor of the file, and with it given the lock up."""
+        try:
+            if self.stands_at(path):
+                _renew(self._fd)
+                return True
+        except OSError:
+            pass
+        return False
+
     def release(self) -> None:
         """Give the lock up. Never raises; does nothing the second time."""
         fd, self._fd = self._fd, -1
@@ -101,6 +112,9 @@ if sys.platform == "win32":
     def _lock(fd: int) -> None:
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
 
+    def _renew(fd: int) -> None:
+        pass  # it is the handle's
+
     def _locked(fd: int) -> bool:
         # There is no test without trying. The lock isn't the process's but the handle's,
         # so a try from elsewhere breaks nothing.
@@ -120,6 +134,8 @@ else:
 
     def _lock(fd: int) -> None:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    _renew = _lock
 
     def _locked(fd: int) -> bool:
         wanted = (0, 0, 0, fcntl.F_WRLCK, 0, 0) if _BSD else (fcntl.F_WRLCK, 0, 0, 0, 0)

@@ -57,7 +57,10 @@ class FileWriter:
 
     @property
     def needs_checkpoint(self) -> bool:
-        """See `Writer`."""
+        """See `Writer`. A log that was deleted, moved away or let go of under the writer is
+        noticed here, before there is a frame to lose: it begins again where it was."""
+        if self._fd >= 0 and not self._stands():
+            self._leave_segment()
         return self._fd < 0
 
     def append(self, data: bytes) -> None:
@@ -105,6 +108,15 @@ class FileWriter:
             self._refusal = why
             self._leave_segment()
             self._hold.release()
+
+    def _stands(self) -> bool:
+        """Whether what is written now is seen, and seen as a living process's."""
+        try:
+            stat = os.stat(segment_path(self._directory, self._number))
+        except OSError:
+            return False
+        same = (stat.st_dev, stat.st_ino) == self._identity
+        return same and self._hold.renew(os.path.join(self._directory, LOCK))
 
     def _check_segment(self, path: str) -> None:
         """Raise FileNotFoundError when the descriptor leads nowhere any more: the file was
