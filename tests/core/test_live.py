@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tachograph.core.live import KEEP_ENDED_S, Live
 from tachograph.core.source import SourceState
+from tachograph.core.vitals import SYSTEM_COLUMNS
 from tachograph.model import Frame, Goodbye, SpanStart
 from tests.core.program import NOON, Numbered, Program, Reader
 from tests.core.values import no_nulls
@@ -32,8 +33,9 @@ def test_no_source() -> None:
     assert system(reader) == {
         "interval_s": 0.5,
         "live": 0,
-        "columns": ["cpu_percent", "memory_mb", "thread_count", "process_count"],
+        "columns": list(SYSTEM_COLUMNS),
         "points": {},
+        "gaps": {},
     }
     actions = reader.value("actions", NOON)
     assert (actions["total_actions"], actions["names"], actions["current"]) == (0, {}, {})
@@ -52,7 +54,7 @@ def test_processes_of_one_host() -> None:
         program.gauge("tachograph.cpu_percent", 0.1 * (n + 1), "max")
         reader.read(program, NOON + n)
     seen = system(reader)
-    del seen["columns"], seen["points"]
+    del seen["columns"], seen["points"], seen["gaps"]
     assert seen == {
         "interval_s": 1.0,
         "live": 2,
@@ -246,7 +248,9 @@ def test_a_tick_adds_a_point() -> None:
     program.do(0.5, 1.5)
     reader.read(program, NOON)
     reader.live.tick(NOON)
-    assert system(reader)["points"] == {"1800014400000": [None, 100.0, 3.0, 1.0]}
+    assert system(reader)["points"] == {
+        "1800014400000": [None, 100.0, 3.0, 1.0, None, None, None, None, None]
+    }
     actions = reader.value("actions", NOON)
     assert column(actions, "actions_per_minute") == [2.0]
     assert column(actions, "avg_duration_s") == [1.0]
@@ -330,9 +334,10 @@ def test_source_row() -> None:
     reader.read(program, NOON)
     reader.states["p1"].gap(2)
     seen = reader.value("sources", NOON)
-    assert {key: seen[key] for key in ("live", "total", "received", "lost", "sampled", "late")} == {
+    assert {key: seen[key] for key in seen if key != "sources"} == {
         "live": 1,
         "total": 1,
+        "sent": 3,
         "received": 1,
         "lost": 6,
         "sampled": 6,
@@ -349,7 +354,7 @@ def test_source_row() -> None:
             "started_at": NOON,
             "last_at": NOON,
             "command": ["job.py"],
-            "sent": 1,
+            "sent": 3,
             "received": 1,
             "lost": 6,
             "sampled": 6,
@@ -477,6 +482,7 @@ def test_restart(does: list[tuple[str, str]]) -> None:
         before = reader.value(topic, at)
         now = after.value(topic, None, at)
         assert {k: now.get(k) for k in totals} == {k: before.get(k) for k in totals}
-    before = {k: v for k, v in system(reader, at).items() if k != "points"}
-    assert {k: v for k, v in after.value("system", None, at).items() if k != "points"} == before
+    for value in (before := system(reader, at), now := after.value("system", None, at)):
+        del value["points"], value["gaps"]
+    assert now == before
     assert after.value("sources", None, at) == reader.value("sources", at)

@@ -30,7 +30,7 @@ def test_a_value_that_was_handed_out_stays() -> None:
     points.add(NOON, [1.0])
     value = points.value()
     points.add(NOON + 1, [2.0])
-    assert value == {"columns": ["a"], "points": {"1800014400000": [1.0]}}
+    assert value == {"columns": ["a"], "points": {"1800014400000": [1.0]}, "gaps": {}}
 
 
 @pytest.mark.parametrize("ticks", [1, 59, 60, 61, 130])
@@ -79,4 +79,4 @@ def test_rounding() -> None:
     """Figures are cut to what a chart can show."""
     points = Points(("a", "b"))
     points.add(NOON, [1 / 3, None])
-    assert points.value()["points"]["1800014400000"] == [0.3333, None]
+    assert points.value()["points"]["1800014400000"] == [0.333333, None]

@@ -92,16 +92,20 @@ def test_what_cannot_be_carried(value: Any) -> None:
     assert published.value("t", None) == {"a": 1}
 
 
-@pytest.mark.parametrize("topic", ["system", "actions", "metrics", "sources", "project/photos"])
+@pytest.mark.parametrize(
+    "topic", "system actions metrics sources project/photos source/p1 action/a/b event/".split()
+)
 def test_reserved_topics(topic: str) -> None:
     """Nobody publishes into topics that are ours."""
     published = Published()
     assert not published.merge(topic, "photos", {"a": 1})
     assert published.refused == 1
     assert published.topics() == []
+    published.load([(topic, "a", "photos", 1, 1)])
+    assert published.topics() == []
 
 
-@pytest.mark.parametrize("topic", ["tasks", "agents", "providers", "own", "projects"])
+@pytest.mark.parametrize("topic", "tasks agents providers own projects action sources/p1".split())
 def test_topics_for_users(topic: str) -> None:
     """They do publish into the three that we share with them, and into their own."""
     published = Published()

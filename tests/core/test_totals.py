@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tachograph.core.names import MAX_NAMES, Names
 from tachograph.core.source import SourceState
-from tachograph.core.totals import MAX_NAMES, KindTotal, name_rows
+from tachograph.core.totals import KindTotal
 from tests.core.program import NOON, Program
 
 
@@ -22,7 +23,7 @@ def told(total: KindTotal, program: Program, at: float, kind: str = "action") ->
 
 
 def row(kinds: list[KindTotal], at: float, name: str = "click") -> dict[str, Any]:
-    return name_rows(kinds, at)[0][name]
+    return Names().rows(kinds, at)[0][name]
 
 
 def test_row() -> None:
@@ -109,7 +110,7 @@ def test_only_the_largest_names_travel() -> None:
     for n in range(MAX_NAMES + 5):
         program.do(1.0 + n, name=f"a{n}")
     told(total, program, NOON)
-    rows, names = name_rows([total], NOON)
+    rows, names = Names().rows([total], NOON)
     assert (len(rows), names) == (MAX_NAMES, MAX_NAMES + 5)
     assert "a4" not in rows
     assert "a5" in rows
@@ -117,5 +118,5 @@ def test_only_the_largest_names_travel() -> None:
 
 def test_nothing_yet() -> None:
     """Without any action there is no row."""
-    assert name_rows([], NOON) == ({}, 0)
-    assert name_rows([KindTotal()], NOON) == ({}, 0)
+    assert Names().rows([], NOON) == ({}, 0)
+    assert Names().rows([KindTotal()], NOON) == ({}, 0)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tachograph.core import gaps
 from tachograph.core.histogram import pairs, quantiles
-from tachograph.core.live import SYSTEM_COLUMNS, Live
+from tachograph.core.kinds import KINDS
+from tachograph.core.live import Live
+from tachograph.core.scope import Scope
 from tachograph.core.seconds import merged
+from tachograph.core.source import SourceState
+from tachograph.core.vitals import GAUGES, SYSTEM_COLUMNS
 from tachograph.core.window import Window
 from tachograph.model import Second, Series, SeriesKey
 
-_SPANS: tuple[str, ...] = ("action", "event")
 #: The second in which the last source of a project's service ended.
 Ends = dict[tuple[str, str], int]
 
@@ -22,19 +26,19 @@ class _Replay:
         self._series = series
         self._ends = ends
         self._gauges: dict[SeriesKey, float] = {}
-        self._minutes = {span: Window() for span in _SPANS}
-        self._errors = dict.fromkeys(_SPANS, 0)
+        self._minutes = {span: Window() for span in KINDS}
+        self._errors = dict.fromkeys(KINDS, 0)
 
     def take(self, second: Second, project: str | None) -> bool:
         """Apply a row; whether a source sampled its system figures in it."""
         sampled = False
         for key in [k for k in self._gauges if self._ended(k, second.at_s)]:
             del self._gauges[key]
-        self._errors = dict.fromkeys(_SPANS, 0)
+        self._errors = dict.fromkeys(KINDS, 0)
         for key, sample in second.samples:
             if project not in (None, key.project):
                 continue
-            if key.span in _SPANS:
+            if key.span in KINDS:
                 self._minutes[key.span].add(
                     second.at_s,
                     sample.count,
@@ -53,7 +57,7 @@ class _Replay:
         return self._ends.get((key.project, key.service), at_s) < at_s
 
     def system(self) -> list[float | None]:
-        return [self._gauge("system." + column) for column in SYSTEM_COLUMNS]
+        return [self._gauge(GAUGES[column]) for column in SYSTEM_COLUMNS]
 
     def _gauge(self, name: str) -> float | None:
         found = [(key, v) for key, v in self._gauges.items() if key.name == name and not key.labels]
@@ -72,23 +76,82 @@ class _Replay:
         return [float(minute.count), mean, p95, queue, float(self._errors[span])]
 
 
-def fill(live: Live, seconds: Iterable[Second], series: Iterable[Series], since_s: int) -> None:
-    """Add the points from `since_s` on. `seconds` begin a minute or two earlier, ascending."""
+def fill(
+    live: Live,
+    seconds: Iterable[Second],
+    series: Iterable[Series],
+    since_s: int,
+    until_s: int | None = None,
+) -> None:
+    """Add the points from `since_s` on, and up to `until_s` why there are none.
+
+    `seconds` begin a minute or two earlier, ascending.
+    """
     known = {one.key: one for one in series}
     rows, ends = list(seconds), _ends(live)
+    if until_s is None:
+        until_s = rows[-1].at_s + 1 if rows else since_s
     for project, scope in live.scopes():
         replay, sampled_at = _Replay(known, ends), 0
-        for second in rows:
-            if replay.take(second, project):
-                sampled_at = second.at_s
-            # Samples a second apart may leave out a second between them.
-            if second.at_s < since_s or second.at_s > sampled_at + 1:
+        causes = _Causes(live, project)
+        second = since_s
+        for row in rows:
+            while second < min(row.at_s, until_s):
+                _gap(scope, second, causes)
+                second += 1
+            if replay.take(row, project):
+                sampled_at = row.at_s
+            if row.at_s < since_s:
                 continue
-            scope.system.add(float(second.at_s), replay.system())
-            for span, points in scope.kinds.items():
-                row = replay.kind(span, second.at_s)
-                if row is not None:
-                    points.add(float(second.at_s), row)
+            # Samples a second apart may leave out a second between them.
+            if row.at_s <= sampled_at + 1:
+                _add(scope, row.at_s, replay)
+            else:
+                _gap(scope, row.at_s, causes)
+            second = row.at_s + 1
+        for rest in range(second, until_s):
+            _gap(scope, rest, causes)
+
+
+def _add(scope: Scope, at_s: int, replay: _Replay) -> None:
+    scope.system.add(float(at_s), replay.system())
+    for span, points in scope.kinds.items():
+        row = replay.kind(span, at_s)
+        if row is not None:
+            points.add(float(at_s), row)
+
+
+def _gap(scope: Scope, at_s: int, causes: _Causes) -> None:
+    cause = causes.at(at_s)
+    if cause:
+        scope.gap(float(at_s), cause, causes.recorded)
+
+
+class _Causes:
+    """Why a second has no figures: who was running in it, and who was there to write it down."""
+
+    def __init__(self, live: Live, project: str | None) -> None:
+        states = [s for s in live.sources.values() if project in (None, s.source.project)]
+        self._states = states
+        self._first_s = min((s.source.started_ns for s in states), default=0) // 1_000_000_000
+        self._stored_to_s = live.restored_s
+        self.recorded = live.recorded(project)
+
+    def at(self, at_s: int) -> str:
+        """The cause, "" where nothing is known of that time."""
+        if not self._states or at_s < self._first_s:
+            return ""
+        at_ns = at_s * 1_000_000_000
+        there = [s for s in self._states if s.source.started_ns <= at_ns and not _over(s, at_ns)]
+        if not there:
+            return gaps.NOBODY
+        if all(state.last_ns < at_ns for state in there):
+            return gaps.silence(there)
+        return gaps.NOT_SERVED if at_s > self._stored_to_s else gaps.NOTHING
+
+
+def _over(state: SourceState, at_ns: int) -> bool:
+    return state.final and state.ended_ns < at_ns
 
 
 def _ends(live: Live) -> Ends:

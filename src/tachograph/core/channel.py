@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from tachograph.core.patch import Json, diff
-from tachograph.core.session import BUILT_IN, SHARED, camel, full_type
+from tachograph.core.session import camel, full_type, reserved
 from tachograph.core.topic import Topic
 
 _encode = msgspec.json.Encoder().encode
@@ -39,7 +39,7 @@ def delta(topic: str, position: str, patch: Json) -> bytes:
 
 def full(topic: str, value: Json, now: float) -> bytes:
     """A topic's whole value for scripts: see `format=full` in docs/design/topics.md."""
-    data = camel(value, topic in BUILT_IN and topic not in SHARED)
+    data = camel(value, reserved(topic))
     return _encode({"type": full_type(topic), "data": data, "timestamp": now})
 
 

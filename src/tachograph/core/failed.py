@@ -14,6 +14,10 @@ MAX_NAMES = 1_000
 #: Failures that may wait for the store; more are counted as dropped.
 MAX_WAITING = 10_000
 
+#: Names of which the store was asked.
+MAX_WHOLE = 10_000
+
+#: Project, kind, name.
 _Key = tuple[str, str, str]
 
 
@@ -22,6 +26,7 @@ class Failed:
 
     def __init__(self) -> None:
         self._names: dict[_Key, deque[ErrorRecord]] = {}
+        self._whole: dict[tuple[str, str], None] = {}
         self._waiting: list[ErrorRecord] = []
         self.dropped = 0
 
@@ -44,29 +49,49 @@ class Failed:
                 self._remember(record)
                 self._wait([record])
 
-    def restore(self, records: Iterable[ErrorRecord]) -> None:
-        """What the store knows, oldest first."""
+    def incomplete(self, kind: str, name: str) -> bool:
+        """Whether the store may know of failures of this name that are not in memory."""
+        return (kind, name) not in self._whole
+
+    def restore(self, kind: str, name: str, records: Iterable[ErrorRecord]) -> None:
+        """What the store knows of a name, in any order; what is in memory already counts once."""
+        self._whole[kind, name] = None
+        if len(self._whole) > MAX_WHOLE:
+            del self._whole[next(iter(self._whole))]
+        stored: dict[str, list[ErrorRecord]] = {}
         for record in records:
-            self._remember(record)
+            stored.setdefault(record.project, []).append(record)
+        for project, found in stored.items():
+            key = (project, kind, name)
+            known = {_identity(one): one for one in (*found, *self._names.get(key, ()))}
+            last = self._deque(key)
+            last.clear()
+            last.extend(sorted(known.values(), key=_identity))
 
     def _remember(self, record: ErrorRecord) -> None:
-        key = (record.project, record.kind, record.name)
-        # Put back at the end: the dict's order is that of the last failure.
-        last = self._names.pop(key, None) or deque(maxlen=KEEP)
-        if len(self._names) >= MAX_NAMES:
-            del self._names[next(iter(self._names))]
+        self._deque((record.project, record.kind, record.name)).append(record)
+
+    def _deque(self, key: _Key) -> deque[ErrorRecord]:
+        """A name's failures. Put back at the end: the dict's order is that of the last use."""
+        last = self._names.pop(key, None)
+        if last is None:
+            last = deque(maxlen=KEEP)
+            if len(self._names) >= MAX_NAMES:
+                _, *gone = oldest = next(iter(self._names))
+                del self._names[oldest]
+                self._whole.pop((gone[0], gone[1]), None)
         self._names[key] = last
-        last.append(record)
+        return last
 
     def recent(self, kind: str, name: str, project: str | None = None) -> list[ErrorRecord]:
         """The last KEEP failures of a name, newest first; None: of all projects."""
         found = [
             record
-            for (owner, *rest), records in self._names.items()
-            if rest == [kind, name] and project in (None, owner)
+            for (owner, which, whose), records in self._names.items()
+            if whose == name and which == kind and project in (None, owner)
             for record in records
         ]
-        return sorted(found, key=lambda record: record.at_ns, reverse=True)[:KEEP]
+        return sorted(found, key=_identity, reverse=True)[:KEEP]
 
     def take(self) -> list[ErrorRecord]:
         """What has to be stored since the last call."""
@@ -87,3 +112,8 @@ class Failed:
         """Everything of a project."""
         self._names = {key: kept for key, kept in self._names.items() if key[0] != project}
         self._waiting = [record for record in self._waiting if record.project != project]
+
+
+def _identity(record: ErrorRecord) -> tuple[int, str]:
+    """Instant and source: nobody fails twice in one nanosecond with the same name."""
+    return record.at_ns, record.source

@@ -12,7 +12,10 @@ own layout in place of arithmetic. Pure.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
 
 #: float64 keeps 52 mantissa bits; 6 of them stay.
 SHIFT = 46
@@ -35,6 +38,7 @@ def bounds(bucket: int) -> tuple[float, float]:
     return low, high
 
 
+@lru_cache(maxsize=8192)
 def middle(bucket: int) -> float:
     """The value that stands for everything in the bucket."""
     if bucket <= 0:
@@ -48,24 +52,18 @@ def pairs(flat: list[int]) -> Iterable[tuple[int, int]]:
     return zip(flat[::2], flat[1::2], strict=False)
 
 
-def quantiles(counts: Mapping[int, int], wanted: Iterable[float]) -> list[float | None]:
+def quantiles(
+    counts: Mapping[int, int], wanted: Iterable[float], order: Sequence[int] | None = None
+) -> list[float | None]:
     """The value below which a share `q` (0 to 1) of the observations lie, for each wanted q.
 
     The nearest-rank definition: the smallest bucket whose cumulative count reaches
-    ceil(q * n). None for each when there is nothing.
+    ceil(q * n). None for each when there is nothing. `order` is the buckets, ascending.
     """
-    wanted = list(wanted)
-    total = sum(counts.values())
+    order = sorted(counts) if order is None else order
+    sums = list(accumulate(map(counts.__getitem__, order)))
+    total = sums[-1] if sums else 0
     if total <= 0:
-        return [None] * len(wanted)
-    order = sorted(range(len(wanted)), key=wanted.__getitem__)
-    answer: list[float | None] = [None] * len(wanted)
-    buckets = iter(sorted(counts.items()))
-    bucket, seen = next(buckets)
-    for index in order:
-        rank = max(1, -int(-wanted[index] * total // 1))
-        while seen < rank:
-            bucket, count = next(buckets)
-            seen += count
-        answer[index] = middle(bucket)
-    return answer
+        return [None for _ in wanted]
+    ranks = (max(1, -int(-q * total // 1)) for q in wanted)
+    return [middle(order[bisect_left(sums, rank)]) for rank in ranks]

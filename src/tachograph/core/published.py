@@ -5,15 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tachograph.core.patch import Json, carried
-from tachograph.core.session import BUILT_IN, SHARED
+from tachograph.core.session import reserved
 
 #: Topics of users that are kept; a further one is refused.
 MAX_TOPICS = 1_000
-
-
-def reserved(topic: str) -> bool:
-    """Whether nobody may publish to it, because its values are ours alone."""
-    return (topic in BUILT_IN and topic not in SHARED) or topic.startswith("project/")
 
 
 class Published:
@@ -75,5 +70,7 @@ class Published:
     def load(self, rows: list[tuple[str, str, str, int, Any]]) -> None:
         """What `dump` gave."""
         for topic, key, project, order, value in rows:
+            if reserved(topic):  # it wasn't when it was published
+                continue
             self._topics.setdefault(topic, {}).setdefault(key, {})[project] = (order, value)
             self._order = max(self._order, order)

@@ -16,12 +16,17 @@ DEFAULT_TOPICS = ("agents", "tasks", "providers", "metrics")
 BUILT_IN = (
     "system actions events performance agents tasks providers metrics quality alerts sources"
 ).split()
+#: Topics of one source, or of one name; what stands behind is its id, or its name as it is.
+EACH = ("source/", "action/", "event/")
 #: Built-in topics that users may add keys to; the other ones are ours alone.
 SHARED = ("agents", "tasks", "providers")
 MAX_TOPICS = 64
-MAX_TOPIC_LENGTH = 200
+#: A name of 200, the longest that is recorded, and what stands before it.
+MAX_TOPIC_LENGTH = 220
 MAX_MESSAGE_BYTES = 64 * 1024
 
+#: Members of our values whose keys are nobody's names of fields.
+_NOT_OURS = ("points", "gaps", "losses", "server_losses", "labels", "attributes")
 _TYPES = "ping, subscribe, unsubscribe, get_metrics, request_metrics, command"
 
 
@@ -58,6 +63,11 @@ class Refused(NamedTuple):
 
 
 Request = Ping | Subscribe | Unsubscribe | GetMetrics | Refused
+
+
+def reserved(topic: str) -> bool:
+    """Whether nobody may publish to it, because its values are ours alone."""
+    return (topic in BUILT_IN and topic not in SHARED) or topic.startswith(("project/", *EACH))
 
 
 def parse(text: str | bytes) -> Request:
@@ -143,9 +153,9 @@ def camel(value: dict[str, Any], built_in: bool) -> dict[str, Any]:
 
 
 def _camel_inner(key: str, value: Any) -> Any:
-    if not isinstance(value, dict) or key in ("points", "losses", "labels"):
+    if not isinstance(value, dict) or key in _NOT_OURS:
         return value
-    if key in ("names", "sources", "current"):  # keyed by names of the user's
+    if key in ("names", "sources", "current", "running", "recent_errors"):  # keyed by names
         return {
             name: {camel_case(k): v for k, v in row.items()} if isinstance(row, dict) else row
             for name, row in value.items()

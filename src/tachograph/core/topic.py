@@ -9,17 +9,23 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+import msgspec
+
 from tachograph.core.patch import Json, compose, diff, normal
 
-#: Changes that are kept for clients that come back.
+_encode = msgspec.json.Encoder().encode
+
+#: Changes that are kept for clients that come back: so many, of so many bytes together.
 TAIL = 300
+TAIL_BYTES = 1 << 20
 
 
 class Change(NamedTuple):
-    """The delta from seq - 1 to seq."""
+    """The delta from seq - 1 to seq, and its size."""
 
     seq: int
     delta: Json
+    size_bytes: int
 
 
 class Topic:
@@ -30,7 +36,8 @@ class Topic:
         self.epoch = epoch
         self.seq = 0
         self.value: Json = normal(value or {})
-        self._tail: deque[Change] = deque(maxlen=TAIL)
+        self._tail: deque[Change] = deque()
+        self._tail_bytes = 0
 
     @property
     def position(self) -> str:
@@ -39,7 +46,11 @@ class Topic:
 
     def set(self, value: Json) -> bool:
         """Replace the value; False when it is the same."""
-        value = normal(value)
+        return self.set_normal(normal(value))
+
+    def set_normal(self, value: Json) -> bool:
+        """As `set`, for a value that has no null member. It is kept as it is, and so are its
+        parts: what is the same object as before costs nothing to compare."""
         delta = diff(self.value, value)
         if not delta:
             return False
@@ -59,7 +70,10 @@ class Topic:
     def _move(self, value: Json, delta: Json) -> None:
         self.seq += 1
         self.value = value
-        self._tail.append(Change(self.seq, delta))
+        self._tail.append(Change(self.seq, delta, len(_encode(delta))))
+        self._tail_bytes += self._tail[-1].size_bytes
+        while len(self._tail) > TAIL or self._tail_bytes > TAIL_BYTES:
+            self._tail_bytes -= self._tail.popleft().size_bytes
 
     def since(self, position: str) -> list[Change] | None:
         """The changes behind a position, [] when it is the newest; None: take a snapshot."""

@@ -6,15 +6,13 @@ the reader; the last 60 s are kept beside them for rates and recent quantiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from tachograph.core.histogram import quantiles
 from tachograph.core.source import SourceState, TimerStep
-from tachograph.core.window import Window
+from tachograph.core.window import Slot, Window
 
-#: Names whose rows travel in a topic's value; the others are counted in `names_total`.
-MAX_NAMES = 1_000
 Row = dict[str, Any]
 
 
@@ -22,7 +20,12 @@ class NameTotal:
     """One name: since the start, and the last minute."""
 
     __slots__ = (
+        "_order",
         "_row",
+        "_row_from",
+        "_row_until",
+        "_row_version",
+        "_version",
         "buckets",
         "count",
         "dirty",
@@ -33,6 +36,7 @@ class NameTotal:
         "self_s",
         "services",
         "sum_s",
+        "updated_ns",
     )
 
     def __init__(self) -> None:
@@ -42,8 +46,13 @@ class NameTotal:
         self.buckets: dict[int, int] = {}
         self.services: set[str] = set()
         self.minute = Window()
+        self.updated_ns = 0
         self.dirty = True
+        self._version = 0
+        self._order: list[int] = []
         self._row: Row = {}
+        self._row_version = -1
+        self._row_from = self._row_until = 0.0
 
     def add(
         self,
@@ -67,47 +76,68 @@ class NameTotal:
         for bucket, n in buckets.items():
             self.buckets[bucket] = self.buckets.get(bucket, 0) + n
 
-    def merge(self, other: NameTotal) -> None:
-        """Take in the same name of another project, minute included."""
-        for service in other.services:
-            self.services.add(service)
-        self.add(
-            "",
-            other.count,
-            other.errors,
-            other.sum_s,
-            other.self_s,
-            (other.min_s, other.max_s),
-            other.buckets,
-        )
-        self.services.discard("")
+    @property
+    def version(self) -> int:
+        """Another number after each `add`."""
+        if self.dirty:
+            self.dirty = False
+            self._version += 1
+        return self._version
+
+    def recent(self, now: float) -> Slot:
+        """The last minute."""
+        return self.minute.total(now)
+
+    def slots(self, now: float) -> Iterator[tuple[int, Slot]]:
+        """The last minute second by second, those without a call left out."""
+        return self.minute.slots(now)
 
     def row(self, now: float) -> Row:
-        """Its figures as they stand in a topic's value."""
-        if not self.dirty and self.minute.empty:
-            return self._row
-        recent = self.minute.total(now)
-        p50, p95, p99 = quantiles(self.buckets, (0.5, 0.95, 0.99))
-        (recent_p95,) = quantiles(recent.buckets, (0.95,))
-        row: Row = {
-            "count": self.count,
-            "errors": self.errors,
-            "rate": recent.count,
-            "p50": _within(p50, self),
-            "p95": _within(p95, self),
-            "p99": _within(p99, self),
-            "mean": self.sum_s / self.count if self.count else None,
-            "min": self.min_s if self.count else None,
-            "max": self.max_s if self.count else None,
-            "total_s": self.sum_s,
-            "self_s": self.self_s,
-            "recent_p95": _within(recent_p95, self),
-            "recent_s": recent.sum_s or None,
-            "services": sorted(self.services),
-        }
-        self.dirty = False
-        self._row = rounded(row)
+        """Its figures as they stand in a topic's value; the same object until they change."""
+        if self.version != self._row_version or not self._row_from <= now < self._row_until:
+            recent = self.minute.total(now)
+            if len(self._order) != len(self.buckets):
+                self._order = sorted(self.buckets)
+            self._row = row_of(self, recent, self._order)
+            self._row_version = self._version
+            self._row_from, self._row_until = now, self.minute.moves_at(now)
         return self._row
+
+
+class Figures(Protocol):
+    """What a row is made of."""
+
+    count: int
+    errors: int
+    sum_s: float
+    self_s: float
+    min_s: float
+    max_s: float
+    buckets: dict[int, int]
+    services: set[str]
+
+
+def row_of(total: Figures, recent: Slot, order: Sequence[int] | None = None) -> Row:
+    """A row as docs/design/topics.md has it. `order` is the total's buckets, ascending."""
+    p50, p95, p99 = quantiles(total.buckets, (0.5, 0.95, 0.99), order)
+    (recent_p95,) = quantiles(recent.buckets, (0.95,))
+    row: Row = {
+        "count": total.count,
+        "errors": total.errors,
+        "rate": recent.count,
+        "p50": _within(p50, total),
+        "p95": _within(p95, total),
+        "p99": _within(p99, total),
+        "mean": total.sum_s / total.count if total.count else None,
+        "min": total.min_s if total.count else None,
+        "max": total.max_s if total.count else None,
+        "total_s": total.sum_s,
+        "self_s": total.self_s,
+        "recent_p95": _within(recent_p95, total),
+        "recent_s": recent.sum_s or None,
+        "services": sorted(total.services),
+    }
+    return rounded(row)
 
 
 def rounded(row: Row) -> Row:
@@ -119,7 +149,7 @@ def rounded(row: Row) -> Row:
     }
 
 
-def _within(value: float | None, total: NameTotal) -> float | None:
+def _within(value: float | None, total: Figures) -> float | None:
     """A bucket's middle, not beyond what was really seen."""
     return None if value is None else min(max(value, total.min_s), total.max_s)
 
@@ -161,7 +191,9 @@ class KindTotal:
             definition = state.definitions[number]
             if definition.span != kind or not timer.count:
                 continue
-            self._name(definition.name).add(
+            name = self._name(definition.name)
+            name.updated_ns = max(name.updated_ns, state.last_ns)
+            name.add(
                 state.source.service,
                 timer.count,
                 timer.errors,
@@ -180,34 +212,3 @@ class KindTotal:
         if total is None:
             total = self.names[name] = NameTotal()
         return total
-
-
-def name_rows(kinds: Iterable[KindTotal], now: float) -> tuple[dict[str, Row], int]:
-    """Rows by name, and how many names there are; the ones with the most total time first kept."""
-    found = [kind for kind in kinds if kind.names]
-    names = found[0].names if found else {}
-    if len(found) > 1:
-        names = _merged(found)
-    total = len(names)
-    if total > MAX_NAMES:
-        kept = sorted(names, key=lambda name: names[name].sum_s, reverse=True)[:MAX_NAMES]
-        return {name: names[name].row(now) for name in kept}, total
-    return {name: one.row(now) for name, one in names.items()}, total
-
-
-def _merged(kinds: list[KindTotal]) -> dict[str, NameTotal]:
-    names: dict[str, NameTotal] = {}
-    shared: set[str] = set()
-    for kind in kinds:
-        for name, total in kind.names.items():
-            if name not in names:
-                names[name] = total
-                continue
-            if name not in shared:
-                shared.add(name)
-                first, names[name] = names[name], NameTotal()
-                names[name].merge(first)
-                names[name].minute.merge(first.minute)
-            names[name].merge(total)
-            names[name].minute.merge(total.minute)
-    return names

@@ -14,15 +14,24 @@ import msgspec
 from tachograph.core.channel import Channel, ChannelKey
 from tachograph.core.patch import Json
 from tachograph.core.published import Published
+from tachograph.core.session import EACH
 from tachograph.core.topic import Topic
 from tachograph.server.connection import framed
 from tachograph.server.outbox import Outbox
 
-#: Topics whose values are computed; the others hold what was published.
+#: Topics whose values are computed, beside those of one source or name; the others hold what
+#: was published.
 COMPUTED = ("system", "actions", "events", "sources")
 #: Topics in memory, per name and project.
 MAX_TOPICS = 10_000
+#: Of those of one source or name so many that nobody listens to: each can be large.
+MAX_EACH = 200
 Compute = Callable[[str, str | None, float], Json]
+
+
+def computed(name: str) -> bool:
+    """Whether a topic's value is computed."""
+    return name in COMPUTED or name.startswith(EACH)
 
 
 class Hub:
@@ -34,9 +43,12 @@ class Hub:
         self.published_changed = False
         #: Everybody who has a connection.
         self.members: dict[Outbox, None] = {}
+        #: Called when a topic comes into being, with its name.
+        self.on_new: Callable[[str], None] = _nothing
         self._compute = compute
         self._schedule = schedule
         self._made = 0
+        self._each = 0
         self._topics: dict[tuple[str, str | None], Topic] = {}
         self._channels: dict[ChannelKey, Channel] = {}
         self._members: dict[Channel, dict[Outbox, None]] = {}
@@ -44,57 +56,73 @@ class Hub:
     # -- values ------------------------------------------------------------
 
     def names(self, project: str | None, built_in: Iterable[str]) -> list[str]:
-        """All topics' names."""
+        """All topics' names, but for those of one source or name: there are as many of them."""
         return list(dict.fromkeys((*built_in, *self.published.topics())))
 
     def topic(self, name: str, project: str | None, now: float) -> Topic:
         """A topic with its value as it is now."""
         topic = self._topics.get((name, project))
         if topic is None:
-            if len(self._topics) >= MAX_TOPICS:
-                self._drop_unwatched()
+            self._make_room(name)
             self._made += 1
             epoch = f"{self.epoch}.{self._made:x}"
             topic = self._topics[name, project] = Topic(name, epoch)
+            self.on_new(name)
         self._refresh(topic, project, now)
         return topic
 
-    def _drop_unwatched(self) -> None:
+    def _make_room(self, name: str) -> None:
         """Anybody may ask for any name; what nobody listens to need not be kept."""
+        if name.startswith(EACH):
+            self._each += 1
+            if self._each > MAX_EACH:
+                self._drop_unwatched(EACH)
+                self._each = 1
+        if len(self._topics) >= MAX_TOPICS:
+            self._drop_unwatched(("",))
+
+    def _drop_unwatched(self, prefixes: tuple[str, ...]) -> None:
         watched = {(key.topic, key.project) for key in self._channels}
-        self._topics = {at: topic for at, topic in self._topics.items() if at in watched}
+        self._topics = {
+            at: topic
+            for at, topic in self._topics.items()
+            if at in watched or not at[0].startswith(prefixes)
+        }
 
     def _refresh(self, topic: Topic, project: str | None, now: float) -> None:
-        value = self.published.value(topic.name, project)
-        if topic.name in COMPUTED:
-            value |= self._compute(topic.name, project, now)
-        topic.set(value)
+        if computed(topic.name):
+            topic.set_normal(self._compute(topic.name, project, now))
+        else:
+            topic.set(self.published.value(topic.name, project))
 
     def publish(self, name: str, project: str, value: Json, now: float) -> bool:
         """Merge what a user published, and send it to who looks at it."""
         if not self.published.merge(name, project, value):
             return False
         self.published_changed = True
-        self._moved([name], now)
+        self._moved(lambda topic: topic == name, now)
         return True
 
     def tick(self, now: float) -> None:
         """Compute what is looked at and send what is due."""
-        self._moved(COMPUTED, now)
+        self._moved(computed, now)
         self.send_due(now)
 
-    def _moved(self, names: Iterable[str], now: float) -> None:
-        wanted = set(names)
+    def refresh(self, name: str, now: float) -> None:
+        """Compute one topic anew, because of something that no tick brings."""
+        self._moved(lambda topic: topic == name, now)
+
+    def _moved(self, which: Callable[[str], bool], now: float) -> None:
         for name, project in {
-            (key.topic, key.project) for key in self._channels if key.topic in wanted
+            (key.topic, key.project) for key in self._channels if which(key.topic)
         }:
             self._refresh(self._topics[name, project], project, now)
-        self.send_due(now, wanted)
+        self.send_due(now, which)
 
-    def send_due(self, now: float, names: set[str] | None = None) -> None:
+    def send_due(self, now: float, which: Callable[[str], bool] | None = None) -> None:
         """Send every change whose time has come; the others are scheduled."""
         for channel, members in self._members.items():
-            if not channel.changed or (names is not None and channel.key.topic not in names):
+            if not channel.changed or (which is not None and not which(channel.key.topic)):
                 continue
             if now < channel.due:
                 self._schedule(channel.due)
@@ -139,3 +167,7 @@ class Hub:
             if now - outbox.last_at >= 0.9 * interval_s:
                 outbox.put(frame)
                 outbox.last_at = now
+
+
+def _nothing(name: str) -> None:
+    pass

@@ -11,8 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from tachograph.core.patch import MAX_DEPTH, carried
-from tachograph.core.published import reserved
-from tachograph.core.session import BUILT_IN, MAX_TOPIC_LENGTH, SHARED
+from tachograph.core.session import BUILT_IN, MAX_TOPIC_LENGTH, SHARED, reserved
 from tachograph.server.auth import Auth
 from tachograph.server.follower import Follower
 from tachograph.server.guard import HTTPS_KEY, ROLE_KEY
