@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tachograph.system import Sampler
 from tachograph.system.linux import LinuxTable
 from tachograph.system.portable import PortableTable
-from tachograph.system.process import Family, Machine, Process, descend
+from tachograph.system.process import Family, Machine, Process, Usage, descend
 
 DATA = Path(__file__).parent / "data" / "proc"
 #: Places of figures in a line of /proc/<pid>/stat, counted from behind the name.
@@ -349,11 +349,14 @@ def test_limits_are_read_again_after_a_while(tmp_path: Path) -> None:
 class World:
     """A made-up machine as a table: what is spent here is known exactly. Times in seconds."""
 
+    inherits_io = True
+
     def __init__(self) -> None:
         self.now = 0.0
         self.spent = 0
         self.next_pid = 2
         self.processes = {1: Process(1, 0, 0.0, 0, 0, 1, 1)}
+        self.used: dict[int, Usage] = {}
 
     def spawn(self, parent: int) -> None:
         child = Process(self.next_pid, parent, self.now, 0, 0, 1, 1)
@@ -382,6 +385,9 @@ class World:
 
     def read(self, pid: int) -> Process | None:
         return self.processes.get(pid)
+
+    def usage(self, pid: int) -> Usage:
+        return self.used.get(pid, Usage())
 
     def machine(self, pid: int) -> Machine:
         return Machine(1000.0, 1 << 30, 0.0)

@@ -13,9 +13,9 @@ from itertools import islice
 
 from tachograph.system.limits import read_machine
 from tachograph.system.process import Family, Machine, Process, descend
+from tachograph.system.procusage import ProcUsage
+from tachograph.system.stat import StatReader
 
-_HZ = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _WALL = 0x40000000  # __WALL: children that were cloned with another signal too
 #: Listing a process costs about this share of reading it.
 _LISTING_COST = 0.1
@@ -23,49 +23,23 @@ _LISTING_COST = 0.1
 _RECHECK = 32
 
 
-def parse_stat(pid: int, data: bytes) -> Process:
-    """A line of /proc/<pid>/stat. The name in it may hold spaces and parentheses."""
-    fields = data[data.rindex(b")") + 2 :].split(b" ", 22)
-    return Process(
-        pid,
-        int(fields[1]),
-        int(fields[19]) / _HZ,
-        (int(fields[11]) + int(fields[12])) / _HZ,
-        (int(fields[13]) + int(fields[14])) / _HZ,
-        int(fields[21]) * _PAGE_BYTES,
-        int(fields[17]),
-        fields[0] in b"ZX",
-    )
-
-
 class LinuxTable:
     """/proc at a path of the caller's choice. Holds no open file between calls."""
+
+    inherits_io = True
 
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
         self._foreign: dict[int, None] = {}
         self._has_children_files: bool | None = None
         self._walk_cost = 0
-        self._lines: dict[int, tuple[bytes, Process]] = {}
+        self._reader = StatReader(proc)
+        #: The children of a process, as of a reading of it.
+        self._children_of: dict[int, tuple[Process, list[int]]] = {}
+        self.usage = ProcUsage(proc).read
 
     def read(self, pid: int) -> Process | None:
-        # The only path that is walked hundreds of times a sample.
-        try:
-            fd = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY)
-        except OSError:
-            return None
-        try:
-            data = os.read(fd, 1024)
-        except OSError:  # ESRCH: the process ended after the opening
-            return None
-        finally:
-            os.close(fd)
-        # An idle process's line stays the same, and comparing is cheaper than parsing.
-        line, process = self._lines.get(pid, (b"", None))
-        if process is None or line != data:
-            process = parse_stat(pid, data)
-            self._lines[pid] = data, process
-        return process
+        return self._reader.read(pid)
 
     def machine(self, pid: int) -> Machine:
         return read_machine(self._proc, pid)
@@ -75,6 +49,7 @@ class LinuxTable:
         return float(data.split(None, 1)[0]) if data else float("inf")
 
     def family(self, pid: int, exclude: Callable[[Process], bool] | None) -> Family:
+        self._reader.begin()
         root = self.read(pid)
         if root is None:
             raise ProcessLookupError(
@@ -87,8 +62,10 @@ class LinuxTable:
             family = self._walk(root, exclude)
         else:
             family = self._scan(root, exclude)
-        if len(self._lines) > 2 * len(family.members) + 64:
-            self._lines = {p: line for p, line in self._lines.items() if p in family.members}
+        # What following the children files costs next time, if as many run as since last time.
+        self._walk_cost = self._reader.threads_read
+        if len(self._children_of) > 2 * len(family.members) + 64:
+            self._children_of.clear()
         return family
 
     def _is_childless(self, pid: int) -> bool:
@@ -117,12 +94,13 @@ class LinuxTable:
     def _walk(self, root: Process, exclude: Callable[[Process], bool] | None) -> Family:
         self._foreign.clear()
         family = Family({root.pid: root}, {})
-        pending, cost = [root], 0
+        pending = [root]
         while pending:
             parent = pending.pop()
-            cost += parent.threads + 1
             for pid in self._children(parent):
                 child = self.read(pid)
+                if child is not None and child.parent != parent.pid:
+                    child = self._reader.read_anew(pid)
                 if child is None or pid in family.members:
                     continue
                 if exclude and exclude(child):
@@ -130,10 +108,18 @@ class LinuxTable:
                 else:
                     family.members[pid] = child
                     pending.append(child)
-        self._walk_cost = cost
         return family
 
     def _children(self, parent: Process) -> list[int]:
+        """Who is a child of it; as long as it doesn't run, it makes none."""
+        then, found = self._children_of.get(parent.pid, (None, []))
+        # It is read again now and then in any case, and so orphans that it was given are found.
+        if parent.ran_ns is None or then is not parent:
+            found = self._list_children(parent)
+            self._children_of[parent.pid] = parent, found
+        return found
+
+    def _list_children(self, parent: Process) -> list[int]:
         tasks = f"{self._proc}/{parent.pid}/task"
         try:
             threads = os.listdir(tasks) if parent.threads > 1 else [str(parent.pid)]
@@ -149,30 +135,31 @@ class LinuxTable:
         for pid in list(islice(foreign, -(-len(foreign) // _RECHECK))):
             del foreign[pid]
         listed = [int(name) for name in os.listdir(self._proc) if name.isdigit()]
+        present = set(listed)
         children: dict[int, list[Process]] = {}
         seen = {root.pid}
         for pid in listed:
             if pid in foreign or pid == root.pid:
                 continue
             process = self.read(pid)
+            if process is not None and process.parent not in present:
+                process = self._reader.read_anew(pid)  # an orphan: its parent is another one now
             if process is not None:
                 seen.add(pid)
                 children.setdefault(process.parent, []).append(process)
         below = descend(root, children).members
-        self._remember_foreign(listed, seen, below, children)
-        self._walk_cost = sum(process.threads + 1 for process in below.values())
+        self._remember_foreign(present, seen, below, children)
         return descend(root, children, exclude) if exclude else Family(below, {})
 
     def _remember_foreign(
         self,
-        listed: list[int],
+        present: set[int],
         seen: set[int],
         below: dict[int, Process],
         children: dict[int, list[Process]],
     ) -> None:
         """Descent doesn't change to ours later, so whoever is foreign need not be read again."""
         known = self._foreign
-        present = set(listed)
         # In the order of `known`, so that everyone's turn to be read again comes round.
         foreign = {pid: None for pid in known if pid in present}
         for parent, processes in children.items():

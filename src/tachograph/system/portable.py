@@ -5,17 +5,20 @@ Slower, and ended children's time is known only where the system keeps it.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
 
-from tachograph.system.process import Family, Machine, Process, descend
+from tachograph.system.process import Family, Machine, Process, Usage, descend
 
 
 class PortableTable:
     """The processes that psutil shows."""
+
+    inherits_io = sys.platform == "linux"
 
     def family(self, pid: int, exclude: Callable[[Process], bool] | None) -> Family:
         root = self.read(pid)
@@ -35,6 +38,17 @@ class PortableTable:
             return self._read(psutil.Process(pid))
         except psutil.NoSuchProcess:
             return None
+
+    def usage(self, pid: int) -> Usage:
+        # What a platform lacks psutil doesn't have either: Windows counts handles of all kinds
+        # instead of files, macOS no bytes.
+        files = read = written = None
+        with suppress(AttributeError, psutil.Error, OSError):
+            files = psutil.Process(pid).num_fds()
+        with suppress(AttributeError, psutil.Error, OSError):
+            counters = psutil.Process(pid).io_counters()
+            read, written = counters.read_bytes, counters.write_bytes
+        return Usage(files, read, written)
 
     def machine(self, pid: int) -> Machine:
         cores = psutil.cpu_count() or 1

@@ -18,7 +18,8 @@ class Process(NamedTuple):
 
     `started_s` is in the table's own scale and together with the pid it is the identity:
     a pid is used again. `cpu_s` is what the process spent itself, `reaped_s` what its
-    ended and waited-for descendants had spent.
+    ended and waited-for descendants had spent. If `ran_ns` is the same at two looks, the process
+    has not run between them; None: nobody can tell.
     """
 
     pid: int
@@ -29,6 +30,7 @@ class Process(NamedTuple):
     memory_bytes: int
     threads: int
     zombie: bool = False
+    ran_ns: int | None = None
 
     def is_same(self, other: Process | None) -> bool:
         """Whether `other` is this process at another instant."""
@@ -40,6 +42,15 @@ class Family(NamedTuple):
 
     members: dict[int, Process]
     excluded: dict[int, Process]
+
+
+class Usage(NamedTuple):
+    """One process at one instant; None: not to be known. Bytes since the process's start, and
+    those of ended children that it waited for, where the system adds them."""
+
+    open_files: int | None = None
+    read_bytes: int | None = None
+    written_bytes: int | None = None
 
 
 class Machine(NamedTuple):
@@ -56,12 +67,21 @@ class Machine(NamedTuple):
 class Table(Protocol):
     """Where processes are looked up; one instance serves one root process and one thread."""
 
+    @property
+    def inherits_io(self) -> bool:
+        """Whether a process's I/O includes that of ended children that it waited for."""
+        ...
+
     def family(self, pid: int, exclude: Callable[[Process], bool] | None) -> Family:
         """The tree below `pid`. Raises ProcessLookupError when `pid` is not there."""
         ...
 
     def read(self, pid: int) -> Process | None:
         """One process, None when it is gone."""
+        ...
+
+    def usage(self, pid: int) -> Usage:
+        """What a process has open, has read and has written."""
         ...
 
     def machine(self, pid: int) -> Machine:
@@ -91,6 +111,15 @@ def descend(
     return family
 
 
+def ended_strangers(before: Family, now: Family) -> list[Process]:
+    """The pruned children that are there no more."""
+    return [
+        old
+        for pid, old in before.excluded.items()
+        if not old.is_same(now.excluded.get(pid)) and pid not in now.members
+    ]
+
+
 def spent_s(before: Family, now: Family, gone: Iterable[Process], since_s: float) -> float:
     """CPU seconds that the tree spent between two looks at it. A second is counted once at most.
 
@@ -106,10 +135,7 @@ def spent_s(before: Family, now: Family, gone: Iterable[Process], since_s: float
             own += process.cpu_s + process.reaped_s
         # Otherwise it is older than our last look and joins only now (it was excluded until
         # then): what it spent so far is not of this interval.
-    if any(
-        not old.is_same(now.excluded.get(pid)) and pid not in now.members
-        for pid, old in before.excluded.items()
-    ):
+    if ended_strangers(before, now):
         # An excluded child has ended: its time is among the reaped, nobody says how much.
         return own
     # An ended process takes its time out of the table, and whoever waited for it gets all of it

@@ -8,7 +8,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from tachograph.system.process import Exclude, Family, Machine, Process, Table, spent_s
+from tachograph.system.process import (
+    Exclude,
+    Family,
+    Machine,
+    Process,
+    Table,
+    ended_strangers,
+    spent_s,
+)
+from tachograph.system.usage import Ledger, Rates
 
 _MIB = 1024 * 1024
 #: Limits are read again after so long.
@@ -25,6 +34,10 @@ class Sample(msgspec.Struct, frozen=True):
     the CPU seconds of the whole tree since the sampler's first sample, `process_cpu_s` those
     of the root process alone since its start. Memory is resident; pages that several
     processes share count in each. A zombie is no process any more.
+
+    Open files and bytes per second are of the whole tree, as far as they may be read, and None
+    where those of the root process may not be; the bytes are None in the first sample too. Of a
+    large tree they are read in turn: see `Ledger`.
     """
 
     at: float
@@ -38,6 +51,9 @@ class Sample(msgspec.Struct, frozen=True):
     pids: tuple[int, ...]
     cpu_s: float
     process_cpu_s: float
+    open_files: int | None = None
+    read_bytes_per_s: float | None = None
+    written_bytes_per_s: float | None = None
 
 
 class _Before(msgspec.Struct):
@@ -77,6 +93,8 @@ class Sampler:
         self._machine_at = 0.0
         self._percent: float | None = None
         self._cpu_s = 0.0
+        self._ledger = self._new_ledger()
+        self._rates = Rates()
 
     def sample(self) -> Sample:
         """Look now. Raises ProcessLookupError when the process has ended."""
@@ -98,6 +116,9 @@ class Sampler:
             pids=tuple(process.pid for process in living),
             cpu_s=self._cpu_s,
             process_cpu_s=family.members[self.pid].cpu_s,
+            open_files=self._rates.open_files,
+            read_bytes_per_s=self._rates.read_bytes_per_s,
+            written_bytes_per_s=self._rates.written_bytes_per_s,
         )
 
     def _account(self, at: float, family: Family, cores: float) -> None:
@@ -106,6 +127,8 @@ class Sampler:
         root = family.members[self.pid]
         if before is None or not root.is_same(before.family.members[self.pid]):
             self._before, self._percent = _Before(at, family), None
+            self._ledger = self._new_ledger()
+            self._rates = self._ledger.look(at, self.pid, family.members)
             return
         elapsed = at - before.at
         if elapsed < _SHORTEST_S:
@@ -116,6 +139,11 @@ class Sampler:
         self._before = _Before(at, family)
         self._cpu_s += spent
         self._percent = min(100.0, 100.0 * spent / (elapsed * cores))
+        strangers = ended_strangers(before.family, family)
+        self._rates = self._ledger.look(at, self.pid, family.members, gone, strangers, since)
+
+    def _new_ledger(self) -> Ledger:
+        return Ledger(self._table.usage, inherits=self._table.inherits_io)
 
     def _gone(self, before: Family, now: Family) -> list[Process]:
         """Members that have ended. Those which only went unseen are put back into `now`."""
