@@ -421,3 +421,41 @@ def test_names() -> None:
     world.publish("own", {"a": 1})
     world.publish("tasks", {"a": 1})
     assert world.hub.names(None, ["system", "tasks"]) == ["system", "tasks", "own"]
+
+
+def test_topics_of_one_in_memory_are_bounded(monkeypatch: Any) -> None:
+    """Of topics of one source or name only so many are kept that nobody listens to; who listens
+    is served at each tick, and a topic of users is not touched."""
+    monkeypatch.setattr(hubs, "MAX_EACH", 5)
+    world = World()
+    client = a_client(world, "action/a/b")
+    own = world.hub.topic("own", None, world.now).position
+    for n in range(50):
+        world.computed[f"source/{n}"] = {"id": n}
+        assert world.value(f"source/{n}") == {"id": n}
+    assert len(world.hub._topics) <= 8
+    assert world.hub.topic("own", None, world.now).position == own
+    world.computed["action/a/b"] = {"count": 1}
+    world.tick()
+    assert (client.read(), client.value) == (1, {"count": 1})
+
+
+def test_who_is_told_of_a_new_topic() -> None:
+    """Whoever wants to know what is looked at hears each topic's name once, before its value."""
+    world = World()
+    heard: list[str] = []
+    world.hub.on_new = heard.append
+    for _ in range(2):
+        world.value("action/a")
+        world.value("system")
+    assert heard == ["action/a", "system"]
+
+
+def test_what_no_tick_brings() -> None:
+    """A value that moved between ticks is sent when the hub is told so."""
+    world = World()
+    client = a_client(world, "action/a")
+    world.pass_time(1.0)
+    world.computed["action/a"] = {"count": 1}
+    world.hub.refresh("action/a", world.now)
+    assert (client.read(), client.value) == (1, {"count": 1})

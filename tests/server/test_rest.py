@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
 
 from tachograph.core.patch import apply
 from tachograph.core.session import BUILT_IN
+from tachograph.model import Frame, SpanEnd
 from tachograph.server.app import build
 from tachograph.server.config import ServerConfig
 from tests.programs import eventually
@@ -140,6 +142,70 @@ def test_etag(served: Serving) -> None:
     assert (later.status_code, later.json()["value"]) == (200, {"a": 2})
 
 
+ODD = ["click", "a/b", "a b", "100 %", "%2F", "Straße", "点击", "a,b:c", "x//y/", "?a=b#c"]
+
+
+def test_topics_of_one(home: Path) -> None:
+    """Each source and each name has a topic, over HTTP and over a WebSocket, whatever the name
+    holds; none is listed, for there may be ten thousand of them."""
+    program = Reporting(home)
+    for name in ODD:
+        program.do(0.5, name=name)
+    program.say(time.time())
+    with serving(home) as served:
+        assert eventually(lambda: served.value("actions")["names_total"] == len(ODD))
+        for name in ODD:
+            path = "/api/topics/action/" + quote(name, safe="")
+            told = get(served, path)
+            assert (told["topic"], told["value"]["name"]) == (f"action/{name}", name)
+            assert told["value"]["count"] == 1
+            assert get(served, path, since=told["pos"]).keys() == {"topic", "pos", "delta"}
+            assert get(served, path, project="photos")["value"]["count"] == 1
+            assert get(served, path, project="music")["value"] == {}
+        assert served.value("source/p1")["id"] == "p1"
+        listed = [one["topic"] for one in get(served, "/api/topics")["items"]]
+        assert listed == list(BUILT_IN)
+        wanted = [f"action/{name}" for name in ODD]
+        with served.page("topics=source/p1,action/click") as page:
+            page.say(type="subscribe", topics=wanted)
+            for topic in wanted:
+                page.until_has(topic, count=1)
+            page.until_has("source/p1", id="p1")
+            program.do(0.5, name="a/b")
+            program.say(time.time())
+            page.until_has("action/a/b", count=2)
+    program.kill()
+
+
+def test_errors_from_before_a_restart(home: Path) -> None:
+    """A server that is started anew knows the last failures of a name from the first look, the
+    newest first, and once each; a page that looked before is told."""
+    program = Reporting(home)
+    program.say(now := time.time())
+
+    def fail(n: int) -> None:
+        end = SpanEnd(n, 0, "action", "a/b", int(now * 1e9) + n, 0.5, 0.5, f"Oops {n}", trace="T")
+        program.seq += 1
+        program._write(program.seq, Frame(int(now * 1e9) + n, ended=[end]))
+
+    def errors(served: Serving) -> list[str]:
+        value = served.value("action/a/b")
+        return [one["error"] for one in value.get("recent_errors", {}).values()]
+
+    with serving(home) as served:
+        for n in range(1, 26):
+            fail(n)
+        assert eventually(lambda: len(errors(served)) == 20 and errors(served)[0] == "Oops 25")
+    with serving(home) as served:
+        with served.page("topics=action/a/b") as page:
+            page.until_value("action/a/b", lambda value: len(value.get("recent_errors", ())) == 20)
+        assert errors(served) == [f"Oops {n}" for n in range(25, 5, -1)]
+        fail(26)
+        assert eventually(lambda: errors(served)[0] == "Oops 26")
+        assert errors(served) == [f"Oops {n}" for n in range(26, 6, -1)]
+    program.kill()
+
+
 # --- publish --------------------------------------------------------------------------------
 
 
@@ -190,7 +256,10 @@ def test_what_is_no_value(served: Serving, body: bytes) -> None:
     assert served.value("none") == {}
 
 
-@pytest.mark.parametrize("topic", ["system", "actions", "sources", "metrics", "project/photos"])
+OURS = ["system", "actions", "sources", "metrics", "project/photos", "source/p1", "action/a/b"]
+
+
+@pytest.mark.parametrize("topic", OURS)
 def test_reserved(served: Serving, topic: str) -> None:
     """The server's own topics can't be published to; the three that are shared can."""
     answer = served.http.post(f"/api/topics/{topic}", json={"live": 99})

@@ -25,12 +25,14 @@ from tachograph.home import ensure_home, home_path, read_or_create_secret
 from tachograph.journal.base import Journal
 from tachograph.journal.file import FileJournal
 from tachograph.server.about import About
+from tachograph.server.api.answers import problem
 from tachograph.server.auth import NO_TOKEN, Auth, load_auth
 from tachograph.server.config import ServerConfig
 from tachograph.server.follower import Follower
 from tachograph.server.guard import Guard
 from tachograph.server.limits import BodyLimit
-from tachograph.server.rest import problem, routes
+from tachograph.server.recall import Recall
+from tachograph.server.rest import routes
 from tachograph.server.static import Dashboard
 from tachograph.server.websocket import serve
 from tachograph.store.base import Store
@@ -143,7 +145,9 @@ def _api(follower: Follower, about: About, auth: Auth) -> FastAPI:
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    api.include_router(routes(follower, auth))
+    recall = Recall(follower.store, follower.live.failed, follower.hub.refresh)
+    follower.hub.on_new = recall.look
+    api.include_router(routes(follower, auth, recall))
     api.add_exception_handler(HTTPException, _refused)
     api.add_exception_handler(RequestValidationError, _not_allowed)
     for path, topics in FIXED.items():

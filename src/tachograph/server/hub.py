@@ -44,7 +44,7 @@ class Hub:
         #: Everybody who has a connection.
         self.members: dict[Outbox, None] = {}
         #: Called when a topic comes into being, with its name.
-        self.on_new: Callable[[str], None] = _nothing
+        self.on_new: Callable[[str], object] = _nothing
         self._compute = compute
         self._schedule = schedule
         self._made = 0
