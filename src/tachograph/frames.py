@@ -32,6 +32,8 @@ GOODBYE = 2
 HEADER_BYTES = 28
 #: A payload above this is refused by writer and reader alike.
 MAX_PAYLOAD_BYTES = 4 << 20
+#: No source gets so far, and a number above it could neither be stored nor be shown.
+MAX_SEQ = 1 << 53
 
 _FIELDS = struct.Struct("<4sBBHIQI")
 _CRC = struct.Struct("<I")
@@ -106,7 +108,7 @@ def read_header(data: bytes | bytearray | memoryview, at: int = 0) -> Header | N
     if len(data) - at < HEADER_BYTES:
         return None
     magic, version, flags, _, length, seq, crc, own = _HEADER.unpack_from(data, at)
-    if magic != MAGIC or length > MAX_PAYLOAD_BYTES:
+    if magic != MAGIC or length > MAX_PAYLOAD_BYTES or seq > MAX_SEQ:
         return None
     if zlib.crc32(data[at : at + _FIELDS.size]) != own:
         return None

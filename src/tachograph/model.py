@@ -57,21 +57,21 @@ class Definition(msgspec.Struct, array_like=True, frozen=True):
     span: str = ""
 
 
-class CounterTick(msgspec.Struct, array_like=True):
+class CounterTick(msgspec.Struct, array_like=True, gc=False):
     """The counter's sum since the source's start."""
 
     id: int
     value: float
 
 
-class GaugeTick(msgspec.Struct, array_like=True):
+class GaugeTick(msgspec.Struct, array_like=True, gc=False):
     """The gauge's value; None: it has none any more."""
 
     id: int
     value: float | None
 
 
-class TimerTick(msgspec.Struct, array_like=True):
+class TimerTick(msgspec.Struct, array_like=True, gc=False):
     """A timer since the source's start.
 
     `buckets` holds bucket number and count by turns, and only the buckets whose count

@@ -343,7 +343,7 @@ async def test_a_tick_that_fails(
     async with following(home, interval_s=0.05) as follower:
         ticks: list[float] = []
 
-        def tick(now: float) -> None:
+        def tick(now: float, machine_s: float) -> None:
             ticks.append(now)
             raise RuntimeError("no")
 

@@ -251,7 +251,7 @@ def test_order_of_time() -> None:
 
 def test_order_of_time_over_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """That holds too when the logs are larger than what is read of one at a time."""
-    monkeypatch.setattr("tachograph.server.ingest.TURN_BYTES", 3000)
+    monkeypatch.setattr("tachograph.server.reading.TURN_BYTES", 3000)
     journal = MemoryJournal()
     programs = [Writing(journal, f"p{n}") for n in range(3)]
     for n in range(60):
@@ -265,7 +265,7 @@ def test_order_of_time_over_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_turn_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many logs there are to catch up with, the event loop has its turn in between."""
-    monkeypatch.setattr("tachograph.server.ingest.TURN_BYTES", 4000)
+    monkeypatch.setattr("tachograph.server.reading.TURN_BYTES", 4000)
     journal = MemoryJournal()
     for program in [Writing(journal, f"p{n}") for n in range(10)]:
         for n in range(10):
@@ -450,15 +450,11 @@ def test_late_frames() -> None:
     catches up: then it is the server that is late."""
     journal = MemoryJournal()
     program, reader = Writing(journal), Reader(journal)
-    program.work()
-    program.say(NOON - 60)
-    reader.follow()
-    assert reader.row()["late"] == 0
-    for behind in (1, 60):
+    for at, read_at in ((0, 60), (61, 61), (62, 63), (64, 74), (75, 75)):
         program.work()
-        program.say(NOON - behind)
-        reader.follow()
-    assert reader.row()["late"] == 1
+        program.say(NOON + at)
+        reader.follow(NOW + read_at * 10**9)
+    assert (reader.row()["late"], reader.row()["last_at"]) == (1, NOON + 75)
 
 
 def test_a_clock_that_is_ahead() -> None:

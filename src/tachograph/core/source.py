@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tachograph.core.histogram import pairs
+from tachograph.core.bounds import LARGE, MOST, possible
+from tachograph.core.patch import carried
+from tachograph.core.timing import TimerState, TimerStep
 from tachograph.model import (
     FINAL_STATES,
     Definition,
@@ -23,37 +25,17 @@ from tachograph.model import (
     SpanStart,
     Stack,
     State,
-    TimerTick,
 )
+
+__all__ = ["SourceState", "Steps", "TimerState", "TimerStep"]
 
 #: Lines of standard error kept for one source.
 MAX_LINES = 50
 #: Spans kept as open for one source; a source that says more is cut, and says so itself.
 MAX_OPEN = 10_000
-
-
-class TimerState(msgspec.Struct, array_like=True):
-    """A timer since the source's start."""
-
-    count: int = 0
-    errors: int = 0
-    sum_s: float = 0.0
-    self_s: float = 0.0
-    min_s: float = 0.0
-    max_s: float = 0.0
-    buckets: dict[int, int] = {}
-
-
-class TimerStep(msgspec.Struct, frozen=True):
-    """By how much a frame moved a timer."""
-
-    definition: Definition
-    count: int
-    errors: int
-    sum_s: float
-    self_s: float
-    buckets: dict[int, int]
-    state: TimerState
+#: Topics and reasons of losses that are kept of one source.
+MAX_TOPICS = 1_000
+MAX_REASONS = 1_000
 
 
 class Steps(NamedTuple):
@@ -117,25 +99,29 @@ class SourceState(msgspec.Struct):
 
     def gap(self, count: int) -> None:
         """`count` frames are not there."""
-        self.lost += count
+        self.lost = min(self.lost + count, MOST)
 
-    def apply(self, frame: Frame, seq: int) -> Steps:
-        """Take one frame in. Frames come in the order of their numbers; one that was taken, or
-        given up, already changes nothing."""
+    def apply(self, frame: Frame, seq: int, count: int = 1) -> Steps:
+        """Take one frame in, or `count` that became one: `seq` is the last one's number. They
+        come in the order of their numbers; what was taken, or given up, already changes
+        nothing."""
         if seq <= self.seq:
             return Steps([], [], [], [], [])
         self.seq = seq
-        self.received += 1
+        self.received += count
         self.last_ns = max(self.last_ns, frame.at_ns)
         if frame.source is not None:
             self.source = frame.source
             self.open.clear()
         for definition in frame.definitions:
-            self.definitions[definition.id] = definition
+            self._define(definition)
         for loss in frame.losses:
-            (self.sampled if loss.sampled else self.losses)[loss.reason] = loss.count
+            losses = self.sampled if loss.sampled else self.losses
+            if loss.reason in losses or len(losses) < MAX_REASONS:
+                losses[loss.reason] = min(max(0, loss.count), MOST)
         for clock in frame.clocks:
-            self.clock_jump_s += clock.jump_s
+            if -LARGE < clock.jump_s < LARGE:
+                self.clock_jump_s += clock.jump_s
         for start in frame.started:
             if len(self.open) < MAX_OPEN:
                 self.open[start.id] = start
@@ -174,77 +160,69 @@ class SourceState(msgspec.Struct):
         self.signal, self.error = goodbye.signal, goodbye.error
         self.open.clear()
 
+    def _define(self, definition: Definition) -> None:
+        """The first word on a number holds: what is counted under it has gone elsewhere already."""
+        known = self.definitions.setdefault(definition.id, definition)
+        if known is not definition and known != definition:
+            self.unknown += 1
+
     def _publishes(self, frame: Frame) -> list[Publish]:
         """A checkpoint says again what is known already; only the rest of it is news."""
         news = []
         for publish in frame.publishes:
-            known = self.topics.setdefault(publish.topic, {})
             value = publish.value
-            if frame.source is not None:
-                value = {k: v for k, v in value.items() if k not in known or known[k] != v}
-            known.update(value)
+            known = self.topics.get(publish.topic)
+            if known is None and len(self.topics) < MAX_TOPICS:
+                known = self.topics[publish.topic] = {}
+            if known is not None and carried(value):
+                if frame.source is not None:
+                    value = {k: v for k, v in value.items() if k not in known or known[k] != v}
+                known.update(value)
             if value:
                 news.append(Publish(publish.topic, value))
         return news
 
     def _counters(self, frame: Frame) -> list[tuple[Definition, float]]:
-        steps = []
+        steps: list[tuple[Definition, float]] = []
+        definitions, counters = self.definitions, self.counters
         for tick in frame.counters:
-            definition = self.definitions.get(tick.id)
-            if definition is None:
+            number, value = tick.id, tick.value
+            definition = definitions.get(number)
+            if definition is None or definition.kind != "counter":
                 self.unknown += 1
                 continue
-            step = tick.value - self.counters.get(tick.id, 0.0)
-            if step > 0:
-                self.counters[tick.id] = tick.value
+            step = value - counters.get(number, 0.0)
+            # Neither NaN nor infinity is between them.
+            if 0 < step < LARGE:
+                counters[number] = value
                 steps.append((definition, step))
         return steps
 
     def _gauges(self, frame: Frame) -> list[tuple[Definition, float | None]]:
-        steps = []
+        steps: list[tuple[Definition, float | None]] = []
+        definitions, gauges = self.definitions, self.gauges
         for tick in frame.gauges:
-            definition = self.definitions.get(tick.id)
-            if definition is None:
+            number, value = tick.id, tick.value
+            definition = definitions.get(number)
+            if definition is None or definition.kind != "gauge":
                 self.unknown += 1
-                continue
-            self.gauges[tick.id] = tick.value
-            steps.append((definition, tick.value))
+            elif value is None or -LARGE < value < LARGE:
+                gauges[number] = value
+                steps.append((definition, value))
         return steps
 
     def _timers(self, frame: Frame) -> list[TimerStep]:
         steps = []
         for tick in frame.timers:
             definition = self.definitions.get(tick.id)
-            if definition is None:
+            if definition is None or definition.kind != "timer" or not possible(tick):
                 self.unknown += 1
                 continue
-            step = self._timer(definition, tick)
+            timer = self.timers.get(tick.id)
+            if timer is None:
+                timer = self.timers[tick.id] = TimerState(min_s=tick.min_s)
+            step = timer.take(definition, tick)
             # After a lost frame a checkpoint may bring nothing new but its buckets.
             if step.count > 0 or step.buckets:
                 steps.append(step)
         return steps
-
-    def _timer(self, definition: Definition, tick: TimerTick) -> TimerStep:
-        state = self.timers.get(tick.id)
-        if state is None:
-            state = self.timers[tick.id] = TimerState(min_s=tick.min_s, buckets={})
-        buckets = {}
-        for bucket, count in pairs(tick.buckets):
-            more = count - state.buckets.get(bucket, 0)
-            if more > 0:
-                buckets[bucket] = more
-                state.buckets[bucket] = count
-        step = TimerStep(
-            definition,
-            max(0, tick.count - state.count),
-            max(0, tick.errors - state.errors),
-            max(0.0, tick.sum_s - state.sum_s),
-            max(0.0, tick.self_s - state.self_s),
-            buckets,
-            state,
-        )
-        if step.count:
-            state.count, state.errors = tick.count, tick.errors
-            state.sum_s, state.self_s = tick.sum_s, tick.self_s
-            state.min_s, state.max_s = tick.min_s, tick.max_s
-        return step

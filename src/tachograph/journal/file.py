@@ -6,9 +6,11 @@ are gone stay until `trim`, `forget` or `enforce_cap` deletes them.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tachograph.errors import JournalError
 from tachograph.journal.base import Batch
@@ -26,6 +28,9 @@ from tachograph.journal.segment import (
 )
 from tachograph.journal.writer import FileWriter
 from tachograph.model import Position
+
+if TYPE_CHECKING:
+    from tachograph.journal.descriptors import Descriptors
 
 SEGMENT_BYTES = 8 << 20
 SOURCE_BYTES = 64 << 20
@@ -102,10 +107,13 @@ class FileJournal:
                 directory = log_directory(self._root, source_id)
             except JournalError:
                 return no_batch(source_id, after)
-            reader = LogReader(source_id, SegmentFiles(directory))
+            reader = LogReader(source_id, SegmentFiles(directory, self._descriptors))
             if os.path.isdir(directory):
                 self._readers[source_id] = reader
         batch = reader.read(after, limit_bytes)
+        if not batch.frames:
+            # Over, or quiet: what no longer grows keeps no descriptor.
+            self._descriptors.release(os.path.join(self._root, source_id))
         self._report(source_id, reader.error)
         return batch
 
@@ -125,7 +133,7 @@ class FileJournal:
         try:
             directory = log_directory(self._root, source_id)
             numbers = segment_numbers(directory)
-            reader = LogReader(source_id, SegmentFiles(directory))
+            reader = LogReader(source_id, SegmentFiles(directory, self._descriptors))
             for index in range(len(numbers) - 1, 0, -1):
                 first = reader.first_seq(numbers[index])
                 if first is not None and first <= upto.seq + 1:
@@ -147,6 +155,7 @@ class FileJournal:
             return 0
         self._readers.pop(source_id, None)
         self._errors.pop(source_id, None)
+        self._descriptors.release(os.path.join(self._root, source_id))
         return before - self.size_bytes(source_id)
 
     def enforce_cap(self) -> list[str]:
@@ -170,6 +179,13 @@ class FileJournal:
                 total -= size
                 forgotten.append(name)
         return forgotten
+
+    @functools.cached_property
+    def _descriptors(self) -> Descriptors:
+        # Reading needs more than a program that only writes shall pay for.
+        from tachograph.journal.descriptors import Descriptors
+
+        return Descriptors()
 
     def watch(self) -> AsyncIterator[Iterable[str]]:
         """See `Journal`. Begins with (), when it stands ready."""

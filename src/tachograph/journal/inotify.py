@@ -27,7 +27,8 @@ _READ_BYTES = 64 << 10
 
 
 class Event(NamedTuple):
-    """What happened to `name` in the watched directory; -1 is the queue's own watch."""
+    """What happened to `name` in the watched directory; -1 is the queue's own watch. Where a
+    file grew, and nothing else, the name is left out."""
 
     watch: int
     mask: int
@@ -63,17 +64,23 @@ class Inotify:
         except BlockingIOError:
             return []
         found = []
-        at = 0
-        while at < len(data):
+        at, end, header = 0, len(data), _HEADER.size
+        while at < end:
             watch, mask, _, length = _HEADER.unpack_from(data, at)
-            name = data[at + _HEADER.size : at + _HEADER.size + length].rstrip(b"\0")
-            found.append(Event(watch, mask, os.fsdecode(name)))
-            at += _HEADER.size + length
+            at += header
+            # Nearly all news are growth, of which nobody asks in which file.
+            name = "" if mask == MODIFY else _text(data[at : at + length])
+            found.append(Event(watch, mask, name))
+            at += length
         return found
 
     def close(self) -> None:
         """Give the queue and all of its watches back."""
         os.close(self.fd)
+
+
+def _text(name: bytes) -> str:
+    return os.fsdecode(name.rstrip(b"\0"))
 
 
 def _checked(result: int) -> int:

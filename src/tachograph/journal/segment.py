@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from tachograph.errors import JournalError
 from tachograph.journal.life import Hold, held
-from tachograph.journal.reader import Piece
+
+if TYPE_CHECKING:
+    from tachograph.journal.descriptors import Descriptors
+    from tachograph.journal.reader import Piece
 
 LOCK = "lock"
 _SUFFIX = ".seg"
@@ -128,18 +132,12 @@ def log_directory(root: str, source_id: str) -> str:
     return os.path.join(root, source_id)
 
 
-def _read_at(fd: int, size: int, offset: int) -> bytes:
-    if sys.platform != "win32":
-        return os.pread(fd, size, offset)
-    os.lseek(fd, offset, os.SEEK_SET)
-    return os.read(fd, size)
-
-
 class SegmentFiles:
-    """The segments of one directory, for reading. Opens nothing between two calls."""
+    """The segments of one directory, for reading through descriptors that others may share."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, descriptors: Descriptors) -> None:
         self._directory = directory
+        self._descriptors = descriptors
 
     def numbers(self) -> list[int]:
         return segment_numbers(self._directory)
@@ -148,16 +146,8 @@ class SegmentFiles:
         return os.access(segment_path(self._directory, number), os.F_OK)
 
     def load(self, number: int, offset: int, size: int) -> Piece | None:
-        try:
-            fd = os.open(segment_path(self._directory, number), os.O_RDONLY | _BINARY)
-        except FileNotFoundError:
-            return None
-        try:
-            remaining = os.fstat(fd).st_size - offset
-            data = _read_at(fd, min(size, remaining), offset) if remaining > 0 else b""
-        finally:
-            os.close(fd)
-        return Piece(data, len(data) >= remaining)
+        path = segment_path(self._directory, number)
+        return self._descriptors.load(self._directory, path, offset, size)
 
     def finished(self) -> bool:
         return not held(os.path.join(self._directory, LOCK))

@@ -28,7 +28,9 @@ from tachograph.journal.segment import (
 POLL_MIN_S = 0.005
 POLL_MAX_S = 0.05
 _ALIVE_EVERY_S = 1.0
-_GONE_OR_FOREIGN = (errno.ENOENT, errno.ENOTDIR, errno.EACCES)
+#: Reads of the kernel's queue in one go: whoever writes without end must not hold us.
+_GATHER_READS = 16
+_NOT_OURS = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
 _ROOT_EVENTS = inotify.CREATE | inotify.MOVED_TO
 _PARENT_EVENTS = inotify.CREATE | inotify.MOVED_TO | inotify.DELETE | inotify.MOVED_FROM
 _LOG_EVENTS = inotify.MODIFY | inotify.CREATE | inotify.CLOSE_WRITE
@@ -65,16 +67,13 @@ async def watch_by_inotify(
 ) -> AsyncGenerator[Ids, None]:
     """Raises OSError when a limit is reached; what was not told by then is untold."""
     queue = begin()
-    loop = asyncio.get_running_loop()
     try:
         watches = _Watches(logs, queue)
         watches.renew()
-        loop.add_reader(queue.fd, watches.gather)
         yield ()
         while True:
             yield await watches.moved()
     finally:
-        loop.remove_reader(queue.fd)
         queue.close()
 
 
@@ -90,16 +89,17 @@ class _Watches:
         self._ids: dict[int, str] = {}
         self._told: set[str] = set()
         self._missed = False
-        self._error: OSError | None = None
-        self._news = asyncio.Event()
 
     async def moved(self) -> Ids:
-        """Wait for ids of logs that moved; () when something may have been missed. Raises the
-        OSError of a limit."""
-        await self._news.wait()
-        self._news.clear()
-        if self._error:
-            raise self._error
+        """Ids of logs that moved, at once when there are any; () when something may have been
+        missed. Raises the OSError of a limit.
+
+        While nobody asks, the kernel keeps the news: who reads many logs is woken once for all
+        of them, not for each write.
+        """
+        while not self._told and not self._missed:
+            if not self._gather():
+                await _readable(self._queue.fd)
         ids, self._told = self._told, set()
         if self._missed:
             self._missed = False
@@ -107,15 +107,15 @@ class _Watches:
             return ()
         return ids
 
-    def gather(self) -> None:
-        """Take in what the kernel has; the event loop calls it, however busy the reader is."""
-        try:
-            for event in self._queue.events():
+    def _gather(self) -> bool:
+        """Take in what the kernel has now; False: nothing."""
+        for count in range(_GATHER_READS):
+            events = self._queue.events()
+            if not events:
+                return count > 0
+            for event in events:
                 self._take(event)
-        except OSError as error:
-            self._error = error
-        if self._told or self._missed or self._error:
-            self._news.set()
+        return True
 
     def renew(self) -> None:
         """Watch the root and every living log; adding one twice changes nothing."""
@@ -132,7 +132,8 @@ class _Watches:
         watch, mask, name = event
         if watch in self._ids:
             self._told.add(self._ids[watch])
-            self._settle(watch, mask, name)
+            if mask != inotify.MODIFY:
+                self._settle(watch, mask, name)
         elif watch == self._root_watch and mask & inotify.IS_DIRECTORY:
             if not name.startswith("."):
                 self._add_log(name)
@@ -157,9 +158,25 @@ class _Watches:
         try:
             return self._queue.add(directory, mask)
         except OSError as error:
-            if error.errno in _GONE_OR_FOREIGN:
+            if error.errno in _NOT_OURS:
                 return -1
             raise
+
+
+async def _readable(fd: int) -> None:
+    """Wait until there is something to read."""
+    loop = asyncio.get_running_loop()
+    ready = loop.create_future()
+
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(fd, wake)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(fd)
 
 
 async def watch_by_polling(logs: Logs) -> AsyncGenerator[Ids, None]:

@@ -14,7 +14,9 @@ from typing import Any
 
 from tachograph.core.backfill import fill
 from tachograph.core.live import Live
+from tachograph.core.pace import Pace
 from tachograph.core.points import instant
+from tachograph.core.pulse import Pulse
 from tachograph.core.session import RATES
 from tachograph.errors import StoreError
 from tachograph.journal.base import Journal
@@ -33,6 +35,16 @@ COMMIT_SHARE = 0.05
 #: Per-second figures are kept for so long.
 KEEP_SECONDS_S = 86_400
 EXPIRE_S = 60.0
+#: Between two looks at the clocks: a standstill that is not noticed is shorter than a second.
+BEAT_S = 0.5
+#: After the wall clock was set nothing is deleted for so long.
+KEEP_AFTER_STEP_S = 3_600.0
+_BOOT = getattr(time, "CLOCK_BOOTTIME", None)
+
+
+def _going_ns() -> int:
+    """A clock that nobody sets, and that goes on in a suspend where there is such a one."""
+    return time.clock_gettime_ns(_BOOT) if _BOOT is not None else time.monotonic_ns()
 
 
 class Follower:
@@ -42,16 +54,22 @@ class Follower:
         self.journal = journal
         self.store = store
         self.interval_s = interval_s
-        self.live = Live(interval_s)
-        self.hub = Hub(self.live.value, self._schedule)
-        self.ingest = Ingest(journal, self.live, self._publish)
+        self.ingest = Ingest(journal, Live(interval_s), self._publish)
+        self.hub = Hub(self._value, self._schedule)
         self.ready = asyncio.Event()
         self.store_error = ""
-        self._wake = asyncio.Event()
         self._timer: asyncio.Handle | None = None
         self._rings_at = 0.0
         self._commit_took = 0.0
         self._old: set[str] = set()
+        self._pulse = Pulse(time.time_ns(), _going_ns())
+        self._keep_until = 0.0
+
+    @property
+    def live(self) -> Live:
+        """What all sources say, up to what was read last."""
+        self.ingest.settle()
+        return self.ingest.live
 
     @property
     def default_rate(self) -> float:
@@ -76,30 +94,53 @@ class Follower:
         await self._commit()
         self._backfill()
         self.ready.set()
+        self._pulse = Pulse(time.time_ns(), _going_ns())
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch())
-            tasks.create_task(self._pump())
+            tasks.create_task(self._follow())
+            tasks.create_task(self._beat())
             tasks.create_task(self._tick())
             tasks.create_task(self._housekeep())
 
     def _backfill(self) -> None:
         now = int(time.time())
         with contextlib.suppress(StoreError):
-            fill(self.live, self.store.seconds(now - 180, now), self.store.series(), now - 60)
+            seconds = self.store.seconds(now - 180, now)
+            fill(self.live, seconds, self.store.series(), now - 60, now)
 
     # -- the loops ---------------------------------------------------------
 
-    async def _watch(self) -> None:
+    async def _follow(self) -> None:
+        """Read what is new at once; when there is much of it, gather it for a moment."""
+        pace = Pace()
         async for ids in self.journal.watch():
-            self.ingest.mark(ids)
-            self._wake.set()
+            self._feel()
+            news = list(ids)
+            self.ingest.mark(news)
+            await self._read()
+            await asyncio.sleep(pace.pause_s(len(news), time.monotonic()))
 
-    async def _pump(self) -> None:
+    async def _read(self) -> None:
+        while self.ingest.pump(time.time_ns()):
+            await asyncio.sleep(0)
+
+    async def _beat(self) -> None:
+        """Notice soon when this process, the machine or its clock did not go on as usual."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self.ingest.pump(time.time_ns()):
-                await asyncio.sleep(0)
+            await asyncio.sleep(BEAT_S)
+            if self._feel():
+                await self._read()
+
+    def _feel(self) -> bool:
+        """Whether time has not gone on as usual since the last look."""
+        now_ns = time.time_ns()
+        beat = self._pulse.beat(now_ns, _going_ns())
+        if beat == "usual":
+            return False
+        self.ingest.interrupted(now_ns, stepped=beat == "stepped")
+        if beat == "stepped":
+            # By a clock that is wrong for a while nothing is old.
+            self._keep_until = time.monotonic() + KEEP_AFTER_STEP_S
+        return True
 
     async def _tick(self) -> None:
         while True:
@@ -108,7 +149,7 @@ class Follower:
             await asyncio.sleep(max(0.0, at - time.time()))
             now = max(at, time.time())
             try:
-                self.live.tick(instant(now, self.interval_s))
+                self.live.tick(instant(now, self.interval_s), time.monotonic())
                 self.hub.tick(now)
                 self.hub.remind(now, self.interval_s)
             except Exception:  # one bad value must not stop the clock for everybody
@@ -126,6 +167,9 @@ class Follower:
 
     async def _expire(self) -> None:
         """Let go of what is old. What can't be deleted now is old the next time too."""
+        self._feel()
+        if time.monotonic() < self._keep_until:
+            return
         gone = self.ingest.expire(time.time())
         if self.store.leased:
             self._old.update(gone)
@@ -139,6 +183,9 @@ class Follower:
             self._old.discard(id)
 
     # -- the hub's needs ---------------------------------------------------
+
+    def _value(self, topic: str, project: str | None, now: float) -> dict[str, Any]:
+        return self.live.value(topic, project, now)
 
     def _publish(self, topic: str, project: str, value: dict[str, object]) -> bool:
         return self.hub.publish(topic, project, value, time.time())
@@ -196,6 +243,12 @@ class Follower:
             return ""
         except StoreError as error:
             return str(error)
+
+    def losses(self) -> dict[str, int]:
+        """What this server had to drop, or found damaged, by reason; empty when nothing."""
+        damaged = getattr(self.store, "damaged_rows", 0)
+        rows = {"stored rows that were damaged": damaged} if damaged else {}
+        return self.ingest.losses() | rows
 
     def _settle(self, error: str, commit: Commit | None, topics: Topics | None) -> None:
         if error and not self.store_error:
