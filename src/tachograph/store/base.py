@@ -10,7 +10,7 @@ refused and the server runs live only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -64,26 +64,35 @@ class Store(Protocol):
         """All series."""
         ...
 
-    def seconds(self, start_s: int, end_s: int) -> Iterator[Second]:
-        """Head rows with start_s <= at_s < end_s, ascending."""
+    def seconds(
+        self, start_s: int, end_s: int, keys: Collection[SeriesKey] | None = None
+    ) -> Iterator[Second]:
+        """Head rows with start_s <= at_s < end_s, ascending; with `keys` only the samples of
+        these series, which is much quicker for a few."""
         ...
 
-    def minutes(self, start_s: int, end_s: int) -> Iterator[Second]:
+    def minutes(
+        self, start_s: int, end_s: int, keys: Collection[SeriesKey] | None = None
+    ) -> Iterator[Second]:
         """Counters and timers of whole minutes that `fold` has added up, ascending.
 
         `at_s` is the minute's first second, start_s <= at_s < end_s. Gauges are not in them.
+        `keys` as for `seconds`.
         """
         ...
 
     def fold(self, before_s: int) -> int:
         """Add up the seconds of every minute that ended before `before_s` and has moved since
-        it was folded; returns how many minutes were written. Bounded work: at most 60 a call."""
+        it was folded; returns how many minutes were written. Bounded work: at most 60 a call.
+        From another thread than `commit`: none of them waits for it."""
         ...
 
     def errors(
         self, kind: str, name: str, project: str | None = None, limit: int = 50
     ) -> list[ErrorRecord]:
-        """The last spans of this name that failed, newest first; None: of all projects."""
+        """The last spans of this name that failed, newest first; None: of all projects.
+
+        Kept are 50 of a name in a project, and 20,000 of all."""
         ...
 
     def meta(self, key: str) -> Any:
@@ -91,11 +100,17 @@ class Store(Protocol):
         ...
 
     def forget(self, source_id: str) -> None:
-        """Delete a source's state. Its figures in the seconds stay."""
+        """Delete a source's state and its errors. Its figures in the seconds stay."""
         ...
 
     def forget_project(self, project: str) -> None:
-        """Delete a project for good: sources, series, errors, and its samples in all rows."""
+        """Delete a project for good: sources, series and errors at once. Its samples can't be
+        read any more either, and are in no row when `sweep` has gone through them."""
+        ...
+
+    def sweep(self) -> bool:
+        """Take what forgotten projects left out of some more rows; False when there is nothing
+        left. Bounded work, on any thread; a new store goes on where another one stopped."""
         ...
 
     def expire(self, before_s: int) -> int:

@@ -1,4 +1,4 @@
-"""Head rows: how the samples of one second are merged, encoded and decoded.
+"""Rows: how the samples of one second, or minute, are merged, encoded and decoded.
 
 A row is one format byte and a msgpack array of columns, compressed where that pays. Columns,
 because equal things next to each other compress: ids as steps from one to the next, values,
@@ -8,8 +8,8 @@ and then the timer's figures of only those samples that have any. Pure.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from itertools import accumulate, pairwise
+from collections.abc import Container, Mapping
+from itertools import accumulate, compress, pairwise
 
 import msgspec
 
@@ -24,7 +24,7 @@ _WORTH_BYTES = 256
 _MAX_BYTES = 1 << 28
 
 
-class _Columns(msgspec.Struct, array_like=True):
+class Columns(msgspec.Struct, array_like=True):
     """`timers` says, in steps like `ids`, which samples the columns behind it belong to.
 
     `self_s` is nil where it equals the value. A sample's buckets are `lengths` pairs of
@@ -43,7 +43,7 @@ class _Columns(msgspec.Struct, array_like=True):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Columns).decode
+_decode = msgspec.msgpack.Decoder(Columns).decode
 
 
 def merge(kind: Kind, old: Sample, new: Sample) -> Sample:
@@ -71,7 +71,7 @@ def _merge_buckets(old: list[int], new: list[int]) -> list[int]:
 def encode(samples: Mapping[int, Sample]) -> bytes:
     """The row for these samples by series id. `decode` gives exactly them, by ascending id."""
     ids = sorted(samples)
-    columns = _Columns(_steps(ids), [_short(samples[series].value) for series in ids])
+    columns = Columns(_steps(ids), [_short(samples[series].value) for series in ids])
     timers = []
     for place, series in enumerate(ids):
         sample = samples[series]
@@ -79,15 +79,19 @@ def encode(samples: Mapping[int, Sample]) -> bytes:
             timers.append(place)
             _append(columns, sample)
     columns.timers = _steps(timers)
-    packed = _encode(columns)
+    return squeezed(_encode(columns))
+
+
+def squeezed(packed: bytes) -> bytes:
+    """These bytes behind a format byte, compressed where that pays. `unsqueezed` undoes it."""
     if len(packed) >= _WORTH_BYTES:
-        squeezed = zlib.compress(packed, 1)
-        if len(squeezed) < len(packed) * 0.9:
-            return _ZLIB + squeezed
+        smaller = zlib.compress(packed, 1)
+        if len(smaller) < len(packed) * 0.9:
+            return _ZLIB + smaller
     return _PLAIN + packed
 
 
-def _append(columns: _Columns, sample: Sample) -> None:
+def _append(columns: Columns, sample: Sample) -> None:
     columns.count.append(sample.count)
     columns.errors.append(sample.errors)
     columns.self_s.append(None if sample.self_s == sample.value else _short(sample.self_s))
@@ -96,21 +100,69 @@ def _append(columns: _Columns, sample: Sample) -> None:
     columns.counts += sample.buckets[1::2]
 
 
-def decode(data: bytes) -> list[tuple[int, Sample]]:
-    """The samples in a row by series id. Raises StoreError for bytes that are none."""
+def decode(data: bytes, wanted: Container[int] | None = None) -> list[tuple[int, Sample]]:
+    """The samples in a row by series id, or only the wanted ones, which is much quicker for a
+    few. Raises StoreError for bytes that are no row."""
+    row = columns(data)
+    ids = list(accumulate(row.ids))
+    if wanted is not None:
+        picked = [id in wanted for id in ids]
+        if not any(picked):
+            return []
+        ids = list(compress(ids, picked))
+        row = _only(row, picked)
+    samples = [Sample(value) for value in row.values]
+    _fill(samples, row)
+    return list(zip(ids, samples, strict=True))
+
+
+def columns(data: bytes) -> Columns:
+    """The row as it is stored, and whole: whoever reads on finds what it refers to. Raises
+    StoreError for bytes that are no row."""
     try:
-        columns = _decode(_unpacked(data))
-        samples = [Sample(value) for value in columns.values]
-        _fill(samples, columns)
-        return list(zip(accumulate(columns.ids), samples, strict=True))
-    except (msgspec.DecodeError, zlib.error, ValueError, IndexError) as error:
+        row = _decode(unsqueezed(data))
+        _check(row)
+        return row
+    except (msgspec.DecodeError, zlib.error, ValueError) as error:
         raise StoreError(
-            f"a head row of {len(data)} bytes is damaged ({error}); "
-            "what is in it is lost, other seconds are not concerned"
+            f"a row of {len(data)} bytes is damaged ({error}); "
+            "what is in it is lost, other rows are not concerned"
         ) from error
 
 
-def _fill(samples: list[Sample], columns: _Columns) -> None:
+def _check(row: Columns) -> None:
+    timers, buckets = len(row.timers), sum(row.lengths)
+    if (
+        len(row.values) != len(row.ids)
+        or {len(row.count), len(row.errors), len(row.self_s), len(row.lengths)} != {timers}
+        or (len(row.numbers), len(row.counts)) != (buckets, buckets)
+        or sum(row.timers) >= max(1, len(row.ids))
+        or min(row.timers, default=0) < 0
+        or min(row.lengths, default=0) < 0
+    ):
+        raise ValueError("its columns don't fit together")
+
+
+def _only(row: Columns, picked: list[bool]) -> Columns:
+    """The columns of some samples; those of the ids stay as they are."""
+    found = Columns(row.ids, list(compress(row.values, picked)))
+    places = dict(zip(compress(range(len(picked)), picked), range(len(picked)), strict=False))
+    at, timers = 0, []
+    for n, (place, length) in enumerate(zip(accumulate(row.timers), row.lengths, strict=True)):
+        if place in places:
+            timers.append(places[place])
+            found.count.append(row.count[n])
+            found.errors.append(row.errors[n])
+            found.self_s.append(row.self_s[n])
+            found.lengths.append(length)
+            found.numbers += row.numbers[at : at + length]
+            found.counts += row.counts[at : at + length]
+        at += length
+    found.timers = _steps(timers)
+    return found
+
+
+def _fill(samples: list[Sample], columns: Columns) -> None:
     at = 0
     for place, count, errors, self_s, length in zip(
         accumulate(columns.timers),
@@ -130,7 +182,8 @@ def _fill(samples: list[Sample], columns: _Columns) -> None:
             at += length
 
 
-def _unpacked(data: bytes) -> bytes:
+def unsqueezed(data: bytes) -> bytes:
+    """What `squeezed` was given. Raises ValueError or zlib.error for other bytes."""
     if data[:1] == _PLAIN:
         return data[1:]
     if data[:1] != _ZLIB:

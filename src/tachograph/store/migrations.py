@@ -42,6 +42,25 @@ STEPS: tuple[str, ...] = (
     );
     CREATE TABLE head (at_s INTEGER PRIMARY KEY, data BLOB NOT NULL);
     """,
+    """
+    CREATE TABLE minute (at_s INTEGER PRIMARY KEY, data BLOB NOT NULL);
+    CREATE TABLE moved (at_s INTEGER PRIMARY KEY, times INTEGER NOT NULL);
+    INSERT INTO moved SELECT DISTINCT at_s - at_s % 60, 1 FROM head;
+    CREATE TABLE error (
+        nr INTEGER PRIMARY KEY,
+        project TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        at_ns INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        service TEXT NOT NULL,
+        blob BLOB NOT NULL
+    );
+    CREATE INDEX error_of_name ON error (kind, name, project, at_ns);
+    CREATE INDEX error_of_source ON error (source);
+    CREATE INDEX error_of_age ON error (at_ns);
+    CREATE TABLE forgotten (id INTEGER PRIMARY KEY);
+    """,
 )
 
 

@@ -6,27 +6,25 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, cast
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 
 from tachograph.errors import StoreError
-from tachograph.store import codec, migrations
+from tachograph.store import codec, failures, known, migrations, rows
 from tachograph.store.base import ErrorRecord, Sample, Second, Series, SeriesKey, StoredSource
-from tachograph.store.database import explained, open_owned, open_shared
-from tachograph.store.lease import Lease
+from tachograph.store.fold import MINUTE_S, added
+from tachograph.store.leased import LeasedDatabase
 
-#: Head rows that are fetched at once: a reader never keeps a commit waiting for long.
-_PAGE_ROWS = 64
-#: What the making of a row raises for values that can't be stored.
-_UNFIT = (TypeError, ValueError, OverflowError)
+#: No further minute is begun after so long a call of `fold`.
+_FOLD_S = 0.25
 
 log = logging.getLogger("tachograph.store")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
-_labels = msgspec.json.Decoder(tuple[tuple[str, str], ...]).decode
 
 
 class SqliteStore:
@@ -34,7 +32,8 @@ class SqliteStore:
 
     Waits up to `wait_s` for the lease, blocking; without it `leased` is False, commits are
     refused, and what another process has stored can be read. Calls may come from any thread
-    and are served one after another. A forked child must open a store of its own.
+    and are served one after another; `fold` and `sweep` work on rows without keeping a commit
+    waiting. A forked child must open a store of its own.
 
     A commit that has returned survives the kill of the process, not a loss of power.
     """
@@ -46,32 +45,28 @@ class SqliteStore:
         *,
         steps: Sequence[str] = migrations.STEPS,
     ) -> None:
-        self.path = os.path.abspath(path)
-        #: Rows that could not be read; each is a second without figures.
+        self._database = LeasedDatabase(path, wait_s, steps)
+        self.path = self._database.path
+        #: Rows that could not be read; each is a second without figures, or a failure.
         self.damaged_rows = 0
-        self._lock = threading.RLock()
-        self._ids: dict[SeriesKey, int] = {}
-        self._series: dict[int, Series] = {}
-        self._fresh = False
-        self._open = True
-        self._lease = Lease(f"{self.path}.lease", wait_s)
-        try:
-            if self._lease.held:
-                self._connection = open_owned(self.path, steps)
-            else:
-                self._connection = open_shared(self.path, len(steps))
-        except BaseException:
-            self._lease.release()
-            raise
+        #: Held by who works on rows outside of a transaction; always taken before the database's.
+        self._rewriting = threading.Lock()
+        self._known = known.KnownSeries()
+        #: How many rollbacks there had been when the series were read.
+        self._known_at = -1
+        #: Where `sweep` stands: a table's place in TABLES, and a second in it.
+        self._swept = (0, 0)
 
     @property
     def leased(self) -> bool:
-        return self._open and self._lease.held
+        return self._database.leased
+
+    # -- state -------------------------------------------------------------
 
     def sources(self) -> list[StoredSource]:
         columns = "id, project, service, state, seq, last_ns, blob"
-        rows = self._read(f"SELECT {columns} FROM source ORDER BY nr")
-        return [StoredSource(*row) for row in rows]
+        found = self._database.read(f"SELECT {columns} FROM source ORDER BY nr")
+        return [StoredSource(*row) for row in found]
 
     def commit(
         self,
@@ -82,8 +77,8 @@ class SqliteStore:
         errors: Sequence[ErrorRecord] = (),
         meta: dict[str, Any] | None = None,
     ) -> None:
-        with self._transaction("commit") as connection:
-            self._write_series(connection, series)
+        with self._database.transaction("commit") as connection:
+            self._series().write(connection, series)
             self._write_seconds(connection, seconds)
             connection.executemany(
                 "INSERT INTO source (id, project, service, state, seq, last_ns, blob)"
@@ -93,163 +88,178 @@ class SqliteStore:
                 " last_ns = excluded.last_ns, blob = excluded.blob",
                 [msgspec.structs.astuple(source) for source in sources],
             )
+            failures.insert(connection, errors)
             connection.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [(key, _pack(value)) for key, value in (meta or {}).items()],
             )
 
-    def series(self) -> list[Series]:
-        with self._lock:
-            self._know_series()
-            return list(self._series.values())
-
-    def seconds(self, start_s: int, end_s: int) -> Iterator[Second]:
-        query = "SELECT at_s, data FROM head WHERE at_s >= ? AND at_s < ? ORDER BY at_s LIMIT ?"
-        while True:
-            with self._lock:
-                rows = self._read(query, (start_s, end_s, _PAGE_ROWS))
-                self._know_series()
-                series = self._series
-            for at_s, data in rows:
-                samples = self._decoded(at_s, data)
-                yield Second(at_s, [(series[number].key, sample) for number, sample in samples])
-            if len(rows) < _PAGE_ROWS:
-                return
-            start_s = rows[-1][0] + 1
-
     def meta(self, key: str) -> Any:
-        rows = self._read("SELECT value FROM meta WHERE key = ?", (key,))
-        return _unpack(rows[0][0]) if rows else None
+        found = self._database.read("SELECT value FROM meta WHERE key = ?", (key,))
+        return _unpack(found[0][0]) if found else None
+
+    # -- reading -----------------------------------------------------------
+
+    def series(self) -> list[Series]:
+        with self._database.lock:
+            return list(self._series().by_id.values())
+
+    def seconds(
+        self, start_s: int, end_s: int, keys: Collection[SeriesKey] | None = None
+    ) -> Iterator[Second]:
+        return self._rows("head", start_s, end_s, keys)
+
+    def minutes(
+        self, start_s: int, end_s: int, keys: Collection[SeriesKey] | None = None
+    ) -> Iterator[Second]:
+        return self._rows("minute", start_s, end_s, keys)
+
+    def errors(
+        self, kind: str, name: str, project: str | None = None, limit: int = 50
+    ) -> list[ErrorRecord]:
+        found = []
+        for row in self._database.read(*failures.query(kind, name, project, limit)):
+            try:
+                found.append(failures.record(row))
+            except StoreError as error:
+                self._note_damage(str(error))
+        return found
+
+    def _rows(
+        self, table: rows.Table, start_s: int, end_s: int, keys: Collection[SeriesKey] | None
+    ) -> Iterator[Second]:
+        while True:
+            with self._database.lock:
+                page = self._database.read(rows.page(table), (start_s, end_s))
+                series = self._series()
+                by_id = series.by_id
+                wanted = None if keys is None else {series.ids.get(key, 0) for key in keys}
+            for at_s, data in page:
+                samples = self._decoded(at_s, data, wanted)
+                yield Second(at_s, [(by_id[n].key, one) for n, one in samples if n in by_id])
+            if len(page) < rows.PAGE_ROWS:
+                return
+            start_s = page[-1][0] + 1
+
+    # -- minutes, forgetting -------------------------------------------------
+
+    def fold(self, before_s: int) -> int:
+        written, began = 0, time.monotonic()
+        with self._rewrite("fold"):
+            for at_s, times in self._database.read(rows.TO_FOLD, (before_s,)):
+                seconds = self._database.read(rows.page("head"), (at_s, at_s + MINUTE_S))
+                with self._database.lock:
+                    wanted = self._series().adding()
+                sums = added(self._columns(seconds), wanted)
+                data = codec.encode(sums) if seconds else None
+                with self._database.transaction("fold") as connection:
+                    written += rows.put_minute(connection, at_s, times, data)
+                if time.monotonic() - began > _FOLD_S:
+                    break
+        return written
 
     def forget(self, source_id: str) -> None:
-        with self._transaction("forget a source") as connection:
+        with self._database.transaction("forget a source") as connection:
             connection.execute("DELETE FROM source WHERE id = ?", (source_id,))
+            connection.execute("DELETE FROM error WHERE source = ?", (source_id,))
+
+    def forget_project(self, project: str) -> None:
+        with (
+            self._rewrite("forget a project"),
+            self._database.transaction("forget a project") as connection,
+        ):
+            self._series().forget(connection, project)
+            for table in ("source", "error"):
+                connection.execute(f"DELETE FROM {table} WHERE project = ?", (project,))
+            self._swept = (0, 0)
+
+    def sweep(self) -> bool:
+        with self._rewrite("sweep"):
+            gone = {number for (number,) in self._database.read("SELECT id FROM forgotten")}
+            place, start_s = self._swept
+            if not gone:
+                return False
+            if place == len(rows.TABLES):
+                with self._database.transaction("sweep") as connection:
+                    connection.execute("DELETE FROM forgotten")
+                return False
+            table = rows.TABLES[place]
+            page = self._database.read(rows.page(table), (start_s, 1 << 62))
+            changes = rows.without(page, gone)
+            if changes:
+                with self._database.transaction("sweep") as connection:
+                    rows.replace(connection, table, changes)
+            last = len(page) < rows.PAGE_ROWS
+            self._swept = (place + 1, 0) if last else (place, page[-1][0] + 1)
+            return True
 
     def expire(self, before_s: int) -> int:
-        with self._transaction("expire old seconds") as connection:
-            return connection.execute("DELETE FROM head WHERE at_s < ?", (before_s,)).rowcount
+        with self._database.transaction("expire old seconds") as connection:
+            connection.execute("DELETE FROM error WHERE at_ns < ?", (before_s * 1_000_000_000,))
+            return rows.expire(connection, before_s)
 
     def close(self) -> None:
-        with self._lock:
-            if self._open and self._lease.is_ours:
-                with suppress(sqlite3.Error):
-                    self._connection.close()
-                self._lease.release()
-            self._open = False
+        self._database.close()
 
-    def _write_series(self, connection: sqlite3.Connection, series: Sequence[Series]) -> None:
-        self._know_series()
-        for one in series:
-            number = self._ids.get(one.key)
-            if number is None:
-                key = one.key
-                labels = msgspec.json.encode(key.labels).decode()
-                number = connection.execute(
-                    "INSERT INTO series (project, service, name, labels, span, kind, unit, merge)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (key.project, key.service, key.name, labels, key.span, *_kind(one)),
-                ).lastrowid
-                assert number is not None
-            elif self._series[number] != one:
-                connection.execute(
-                    "UPDATE series SET kind = ?, unit = ?, merge = ? WHERE id = ?",
-                    (*_kind(one), number),
-                )
-            self._ids[one.key] = number
-            self._series[number] = one
+    # -- rows --------------------------------------------------------------
 
     def _write_seconds(self, connection: sqlite3.Connection, seconds: Sequence[Second]) -> None:
-        rows: dict[int, dict[int, Sample]] = {}
+        touched: dict[int, dict[int, Sample]] = {}
         for second in seconds:
-            if second.at_s not in rows:
-                rows[second.at_s] = self._stored(connection, second.at_s)
-            self._add(rows[second.at_s], second)
-        connection.executemany(
-            "INSERT OR REPLACE INTO head VALUES (?, ?)",
-            [(at_s, codec.encode(row)) for at_s, row in rows.items()],
-        )
+            if second.at_s not in touched:
+                touched[second.at_s] = self._stored(connection, second.at_s)
+            self._add(touched[second.at_s], second)
+        rows.put_seconds(connection, {at_s: codec.encode(row) for at_s, row in touched.items()})
 
     def _stored(self, connection: sqlite3.Connection, at_s: int) -> dict[int, Sample]:
-        rows = connection.execute("SELECT data FROM head WHERE at_s = ?", (at_s,)).fetchall()
-        return dict(self._decoded(at_s, rows[0][0])) if rows else {}
+        found = connection.execute("SELECT data FROM head WHERE at_s = ?", (at_s,)).fetchall()
+        samples = self._decoded(at_s, found[0][0]) if found else []
+        return {number: one for number, one in samples if number in self._known.by_id}
 
-    def _decoded(self, at_s: int, data: bytes) -> list[tuple[int, Sample]]:
+    def _decoded(
+        self, at_s: int, data: bytes, wanted: Collection[int] | None = None
+    ) -> list[tuple[int, Sample]]:
         """A row's samples. A damaged one must not stop what follows: it is empty, and counted."""
         try:
-            return codec.decode(data)
+            return codec.decode(data, wanted)
         except StoreError as error:
-            self.damaged_rows += 1
-            log.warning("tachograph: %s: second %d is damaged (%s)", self.path, at_s, error)
+            self._note_damage(f"second {at_s} is damaged ({error})")
             return []
+
+    def _columns(self, page: list[tuple[Any, ...]]) -> Iterator[codec.Columns]:
+        for at_s, data in page:
+            try:
+                yield codec.columns(data)
+            except StoreError as error:
+                self._note_damage(f"second {at_s} is damaged ({error})")
+
+    def _note_damage(self, what: str) -> None:
+        self.damaged_rows += 1
+        log.warning("tachograph: %s: %s", self.path, what)
 
     def _add(self, row: dict[int, Sample], second: Second) -> None:
         for key, sample in second.samples:
-            number = self._ids.get(key)
+            number = self._known.ids.get(key)
             if number is None:
                 raise StoreError(
                     f"{self.path}: second {second.at_s} has a sample of {key}, which is no "
                     "series yet; commit the series before or with it"
                 )
             old = row.get(number)
-            kind = self._series[number].kind
+            kind = self._known.by_id[number].kind
             row[number] = sample if old is None else codec.merge(kind, old, sample)
 
-    def _know_series(self) -> None:
-        """Have all series in memory. Another process may add some to what we only read."""
-        if self._fresh:
-            return
-        columns = "id, project, service, name, labels, span, kind, unit, merge"
-        known: dict[int, Series] = {}
-        for number, project, service, name, labels, span, *rest in self._read(
-            f"SELECT {columns} FROM series ORDER BY id"
-        ):
-            known[number] = Series(SeriesKey(project, service, name, _labels(labels), span), *rest)
-        self._series = known
-        self._ids = {one.key: number for number, one in known.items()}
-        self._fresh = self.leased
-
-    def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._lock:
-            self._require_open()
-            try:
-                rows = self._connection.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                raise explained(self.path, "read", error) from error
-            return cast(list[tuple[Any, ...]], rows)
+    def _series(self) -> known.KnownSeries:
+        """All series, as the database has them. Another process may add some to what we only
+        read."""
+        if self._known_at != self._database.rollbacks or not self.leased:
+            self._known = known.KnownSeries(self._database.read(known.QUERY))
+            self._known_at = self._database.rollbacks
+        return self._known
 
     @contextmanager
-    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
-        """All or nothing, and what we know of the series is as the database has it."""
-        with self._lock:
-            self._require_open()
-            if not self._lease.held:
-                raise StoreError(
-                    f"{self.path}: can't {doing}, process {self._lease.holder or '?'} has the "
-                    "lease; stop it or give this server another home, until then it is live only"
-                )
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException as error:
-                self._fresh = False
-                with suppress(sqlite3.Error):
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                if isinstance(error, (sqlite3.Error, *_UNFIT)):
-                    raise explained(self.path, doing, error) from error
-                raise
-
-    def _require_open(self) -> None:
-        if not self._open:
-            raise StoreError(f"{self.path}: the store is closed; open it again")
-        if not self._lease.is_ours:
-            raise StoreError(
-                f"{self.path}: the store was opened before this process was forked; "
-                "open it again in this one"
-            )
-
-
-def _kind(series: Series) -> tuple[str, str, str]:
-    """What may change about a series; its key may not."""
-    return series.kind, series.unit, series.merge
+    def _rewrite(self, doing: str) -> Iterator[None]:
+        """One at a time, but beside commits."""
+        self._database.require_lease(doing)
+        with self._rewriting:
+            yield
