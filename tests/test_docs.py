@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tachograph.cli import COMMANDS
+from tachograph.cli import COMMANDS, _parser
 from tests.dashboards import Dashboard
 from tests.programs import eventually, states
 
@@ -157,6 +160,49 @@ def test_commands_exist() -> None:
             seen.add(program)
             assert word in (COMMANDS if program == "tacho" else targets), block.where
     assert seen == {"tacho", "make"}
+
+
+def test_command_lines_are_taken() -> None:
+    """Every `$ tacho ...` of a console block is one that the command takes, options and all."""
+    lines = [
+        (block.where, line)
+        for block in blocks("console")
+        for line in re.findall(r"^\$ tacho (.+)$", block.code, re.M)
+    ]
+    assert len(lines) >= 5
+    for where, line in lines:
+        words = shlex.split(line, comments=True)
+        try:
+            _parser(words[0]).parse_args(words)
+        except SystemExit:
+            pytest.fail(f"{where}: tacho {line}")
+
+
+def test_options_in_the_text_exist() -> None:
+    """Every option in a `tacho ...` within a sentence is one of that command."""
+    seen = set()
+    for page in PAGES:
+        for command, rest in re.findall(r"`tacho (\w+)([^`]*)`", FENCE.sub("", page.read_text())):
+            if command in COMMANDS:
+                for option in re.findall(r"--[\w-]+", rest.partition(" -- ")[0]):
+                    seen.add(option)
+                    assert option in options_of(command), f"{page.name}: tacho {command} {option}"
+    assert len(seen) >= 2
+
+
+def options_of(command: str) -> set[str]:
+    """What its help lists."""
+    help_of = io.StringIO()
+    with contextlib.redirect_stdout(help_of), pytest.raises(SystemExit):
+        _parser(command).parse_args([command, "--help"])
+    return set(re.findall(r"--[\w-]+", help_of.getvalue()))
+
+
+def test_navigation() -> None:
+    """Every page of docs/ stands in the site's navigation, once, and nothing else does."""
+    listed = re.findall(r'= "([\w/-]+\.md)"', (ROOT / "zensical.toml").read_text())
+    there = sorted(str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md"))
+    assert sorted(listed) == there
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
