@@ -11,12 +11,13 @@ next to nothing and brings no server code into your program.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from tachograph._version import __version__
 
+# Not from `typing`: the import is to cost next to nothing.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tachograph.errors import ConfigError, TachographError
     from tachograph.sdk.api import (
         action,
@@ -71,6 +72,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
     home = _WHERE.get(name)
     if home is None:
         raise AttributeError(f"module 'tachograph' has no attribute {name!r}")

@@ -5,13 +5,15 @@ Exit codes: 0 well, 1 a check failed, 2 wrong use or environment, said in one se
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
-from importlib import import_module
 
-from tachograph._version import __version__
 from tachograph.errors import MissingExtra, TachographError
+
+# `tacho run` comes through here, and the program waits for it: argparse is for the others.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 #: Command -> what it does. Its module has `arguments(parser)` and `run(args) -> int`.
 COMMANDS = {
@@ -28,6 +30,23 @@ _EXTRAS = {"server": ("fastapi", "uvicorn", "rich", "itsdangerous", "starlette",
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words[:1] == ["run"]:
+            from tachograph.cli.run import run_at_once
+
+            code = run_at_once(words[1:])
+            if code is not None:
+                return code
+        return _run(words)
+    except TachographError as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(words: Sequence[str]) -> int:
+    from importlib import import_module
+
     parser = _parser(words[0] if words else "")
     args = parser.parse_args(words)
     if not args.command:
@@ -38,13 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except ModuleNotFoundError as error:
         return _fail(_missing(error, args.command))
-    except TachographError as error:
-        return _fail(error)
-    except KeyboardInterrupt:
-        return 130
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
+    import argparse
+    from importlib import import_module
+
+    from tachograph._version import __version__
+
     parser = argparse.ArgumentParser(
         prog="tacho", description="Live performance for Python programs."
     )

@@ -7,61 +7,69 @@ nothing. Its process tree is sampled from outside; what a Python program tells o
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
-from tachograph.errors import ConfigError
+from tachograph.sdk.child import Child, become
 from tachograph.sdk.ids import new_id
 
-__all__ = ["Child", "follow", "new_id", "service_of", "start"]
-
+# Threads, pathlib and the rest are imported when the program runs already.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from tachograph.model import Goodbye, State
     from tachograph.sdk.recorder import Recorder
 
-TELLTALE = Path(__file__).parent / "telltale"
-#: Sent to the program when they are sent to `tacho run`; SIGINT reaches it from the terminal.
-FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGQUIT", "SIGCONT", "SIGTSTP")
+__all__ = ["Supervised", "become", "follow", "new_id", "service_of", "start"]
+
+TELLTALE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "telltale")
+#: A program needs about so long to start; meanwhile this process does nothing.
+START_S = 0.05
 #: After the program's end, what it told may still be in the pipe for so long.
 DRAIN_S = 0.5
 _HEADER_BYTES = 5
 _MAX_MESSAGE = 1 << 20
+_ENDING = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
-class Child(NamedTuple):
-    """The program that runs, and the pipe that it may speak through."""
+class Supervised(Child):
+    """A program that may speak through a pipe."""
 
-    process: subprocess.Popen[bytes]
-    pipe: int
+    pipe = -1
+
+    def give_way(self) -> None:
+        """Leave the machine to the program while it starts, at most until it has ended."""
+        if sys.platform != "win32":
+            import select
+
+            select.select([self.pipe], [], [], START_S)
 
 
-def start(command: Sequence[str], source_id: str) -> Child:
+def start(command: Sequence[str], source_id: str) -> Supervised:
     """Start the program. Raises ConfigError when it can't be."""
     reader, writer = os.pipe()
     environ = dict(os.environ)
     path = environ.get("PYTHONPATH", "")
-    environ["PYTHONPATH"] = f"{TELLTALE}{os.pathsep}{path}" if path else str(TELLTALE)
+    environ["PYTHONPATH"] = f"{TELLTALE}{os.pathsep}{path}" if path else TELLTALE
     environ["TACHOGRAPH_TELLTALE"] = str(writer)
     environ["TACHOGRAPH_PARENT"] = source_id
+    os.set_inheritable(writer, True)
     try:
-        process = subprocess.Popen(command, env=environ, pass_fds=(writer,))
-    except OSError as error:
+        child = Supervised(command, environ)
+    except BaseException:
         os.close(reader)
-        raise ConfigError(f"{command[0]} can't be started ({error.strerror or error})") from error
+        raise
     finally:
         os.close(writer)
-    return Child(process, reader)
+    child.pipe = reader
+    return child
 
 
-def follow(child: Child, recorder: Recorder) -> int:
+def follow(child: Supervised, recorder: Recorder) -> int:
     """Record the program until it ends; its exit code, 128 + n when a signal ended it."""
+    import threading
+
     said: dict[str, str] = {}
     listener = threading.Thread(
         target=listen, args=(child.pipe, lambda letter, text: _take(recorder, said, letter, text))
@@ -70,8 +78,7 @@ def follow(child: Child, recorder: Recorder) -> int:
     listener.start()
     kills = _out_of_memory_kills()
     recorder.start()
-    with _forwarding(child.process):
-        code = child.process.wait()
+    code = child.wait()
     listener.join(DRAIN_S)
     goodbye = verdict(code, said.get("E", ""), _out_of_memory_kills() > kills)
     goodbye.at_ns = recorder.clock.now_ns()
@@ -92,7 +99,7 @@ def verdict(code: int, error: str, out_of_memory: bool) -> Goodbye:
         reason = f"exit {code}" + (f", {last}" if last else "")
         return Goodbye("failed", 0, reason, code, "", error)
     name = _signal_name(-code)
-    state = "terminated" if name in ("SIGTERM", "SIGINT", "SIGHUP") else "killed"
+    state = "terminated" if name in _ENDING else "killed"
     reason = f"{name}, out of memory" if out_of_memory and name == "SIGKILL" else name
     return Goodbye(state, 0, reason, None, name, error)
 
@@ -113,6 +120,8 @@ def _take(recorder: Recorder, said: dict[str, str], letter: str, text: str) -> N
 
 
 def _signal_name(number: int) -> str:
+    import signal
+
     try:
         return signal.Signals(number).name
     except ValueError:
@@ -121,31 +130,19 @@ def _signal_name(number: int) -> str:
 
 def _out_of_memory_kills() -> int:
     """Processes that the kernel killed for memory in this control group, 0 where it doesn't say."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        group = Path("/proc/self/cgroup").read_text().strip().rpartition("::")[2]
-        events = Path(f"/sys/fs/cgroup{group}/memory.events").read_text()
-        return int(events.split("oom_kill ")[1].split()[0])
-    return 0
-
-
-@contextlib.contextmanager
-def _forwarding(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Signals for `tacho run` are meant for the program."""
-    before = {}
-    for name in FORWARDED:
-        number = getattr(signal, name, None)
-        if number is not None:
-            before[number] = signal.signal(number, lambda n, _: process.send_signal(n))
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        with open("/proc/self/cgroup") as file:
+            group = file.read().strip().rpartition("::")[2]
+        with open(f"/sys/fs/cgroup{group}/memory.events") as file:
+            return int(file.read().split("oom_kill ")[1].split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def service_of(command: Sequence[str]) -> str:
     """A name for the program: the script of an interpreter, otherwise the command itself."""
+    from pathlib import Path
+
     name = Path(command[0]).name
     if not name.startswith("python"):
         return Path(name).stem
