@@ -108,6 +108,14 @@ class Failed:
         self._waiting += records[:room]
         self.dropped += max(0, len(records) - room)
 
+    def forget_source(self, source_id: str) -> None:
+        """Everything of a source."""
+        for last in self._names.values():
+            kept = [record for record in last if record.source != source_id]
+            last.clear()
+            last.extend(kept)
+        self._waiting = [record for record in self._waiting if record.source != source_id]
+
     def forget(self, project: str) -> None:
         """Everything of a project."""
         self._names = {key: kept for key, kept in self._names.items() if key[0] != project}

@@ -58,6 +58,26 @@ class Published:
                     value[key] = newest
         return value
 
+    def projects(self) -> set[str]:
+        """Those that published something."""
+        owners = {
+            owner
+            for keys in self._topics.values()
+            for by_project in keys.values()
+            for owner in by_project
+        }
+        return owners - {""}
+
+    def forget(self, project: str) -> None:
+        """Everything that a project published; topics that nobody else did are gone with it."""
+        for topic, keys in tuple(self._topics.items()):
+            for key, by_project in tuple(keys.items()):
+                by_project.pop(project, None)
+                if not by_project:
+                    del keys[key]
+            if not keys:
+                del self._topics[topic]
+
     def dump(self) -> list[tuple[str, str, str, int, Any]]:
         """Everything, for the store."""
         return [

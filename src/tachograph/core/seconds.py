@@ -6,6 +6,8 @@ again or ends, and the values of all sources become one by the gauge's `merge`. 
 
 from __future__ import annotations
 
+from typing import Any
+
 from tachograph.core.histogram import pairs
 from tachograph.core.source import Steps
 from tachograph.model import (
@@ -162,6 +164,16 @@ class Seconds:
                 self._put(self._open.setdefault(second, {}), key, second)
             else:
                 del self._values[key]
+
+    def forget(self, project: str) -> None:
+        """Everything of a project: who records into it again begins its series anew."""
+        self._new = [one for one in self._new if one.key.project != project]
+        for short in [short for short, key in self._keys.items() if key.project == project]:
+            del self._keys[short]
+        known: list[dict[SeriesKey, Any]] = [self._series, self._values]
+        for of_series in (*known, *self._open.values(), *self._marked.values()):
+            for key in [key for key in of_series if key.project == project]:
+                del of_series[key]
 
     def _sample(self, row: dict[SeriesKey, Sample], key: SeriesKey) -> Sample:
         sample = row.get(key)

@@ -22,6 +22,7 @@ from tachograph.errors import StoreError
 from tachograph.journal.base import Journal
 from tachograph.server.hub import Hub
 from tachograph.server.ingest import Commit, Ingest
+from tachograph.server.upkeep import Upkeep
 from tachograph.store.base import Store
 
 log = logging.getLogger("tachograph.server")
@@ -57,6 +58,7 @@ class Follower:
         self.ingest = Ingest(journal, Live(interval_s), self._publish)
         self.hub = Hub(self._value, self._schedule)
         self.ready = asyncio.Event()
+        self.upkeep = Upkeep(store)
         self.store_error = ""
         self._timer: asyncio.Handle | None = None
         self._rings_at = 0.0
@@ -91,7 +93,7 @@ class Follower:
         self.ingest.check_life(time.time_ns())
         self.ingest.catching_up = False
         await self._expire()
-        await self._commit()
+        await self.commit()
         self._backfill()
         self.ready.set()
         self._pulse = Pulse(time.time_ns(), _going_ns())
@@ -100,6 +102,7 @@ class Follower:
             tasks.create_task(self._beat())
             tasks.create_task(self._tick())
             tasks.create_task(self._housekeep())
+            tasks.create_task(self.upkeep.run())
 
     def _backfill(self) -> None:
         now = int(time.time())
@@ -160,7 +163,7 @@ class Follower:
         while True:
             await asyncio.sleep(max(LIFE_S, COMMIT_S, self._commit_took / COMMIT_SHARE))
             self.ingest.check_life(time.time_ns())
-            await self._commit()
+            await self.commit()
             if time.monotonic() >= expire_at:
                 expire_at = time.monotonic() + EXPIRE_S
                 await self._expire()
@@ -174,7 +177,8 @@ class Follower:
         if self.store.leased:
             self._old.update(gone)
             with contextlib.suppress(StoreError):
-                await asyncio.to_thread(self._forget, int(time.time()) - KEEP_SECONDS_S)
+                async with self.upkeep.storing:
+                    await asyncio.to_thread(self._forget, int(time.time()) - KEEP_SECONDS_S)
 
     def _forget(self, before_s: int) -> None:
         self.store.expire(before_s)
@@ -208,9 +212,13 @@ class Follower:
 
     # -- storing -----------------------------------------------------------
 
+    async def commit(self) -> None:
+        """Store what is new."""
+        if self.store.leased:
+            async with self.upkeep.storing:
+                await self._commit()
+
     async def _commit(self) -> None:
-        if not self.store.leased:
-            return
         began = time.monotonic()
         commit, topics = self._take()
         if commit is not None or topics is not None:

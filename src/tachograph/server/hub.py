@@ -103,6 +103,12 @@ class Hub:
         self._moved(lambda topic: topic == name, now)
         return True
 
+    def forget(self, project: str, now: float) -> None:
+        """Take back what a project published, and send that to who looks."""
+        self.published.forget(project)
+        self.published_changed = True
+        self._moved(lambda topic: True, now)
+
     def tick(self, now: float) -> None:
         """Compute what is looked at and send what is due."""
         self._moved(computed, now)

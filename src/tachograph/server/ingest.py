@@ -246,6 +246,21 @@ class Ingest:
             self.reading.forget(gone)
         return gone
 
+    def forget(self, ids: Iterable[str], project: str | None = None) -> None:
+        """These sources are over and their logs are gone; with `project` everything of it is."""
+        ids = list(ids)
+        self.settle()
+        for id in ids:
+            self.states.pop(id, None)
+            self._changed.discard(id)
+            self._too_new.discard(id)
+            self.failed.forget_source(id)
+        self.live.forget(ids)
+        self.reading.forget(ids)
+        if project is not None:
+            self.seconds.forget(project)
+            self.failed.forget(project)
+
     def _nameless(self, now_s: float) -> list[str]:
         """The old among the dead of which no checkpoint could be read."""
         return [
