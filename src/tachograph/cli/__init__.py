@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "say what is found here, what is missing, and why nothing is seen",
     "run": "record any command without a change to it",
     "sources": "list what records, or has recorded, on this machine",
+    "watch": "show topics of a running dashboard as they change",
 }
 #: Modules whose absence means that an extra is not installed.
 _EXTRAS = {"server": ("fastapi", "uvicorn", "rich", "itsdangerous", "starlette", "websockets")}
