@@ -69,6 +69,8 @@ class Recorder:
         """Start the flusher's thread, unless it runs. Costs the caller a thread start, no I/O."""
         if self.ended:
             return
+        self._vitals.watch()
+        loops.notice()
         inbox.ring = self.ring
         inbox.listed = self.state.spans.open
         inbox.wake()
@@ -96,11 +98,16 @@ class Recorder:
             self._bell.release()
         except RuntimeError:  # it rings already
             pass
+        loops.notice()
 
     @property
     def is_writing(self) -> bool:
         """Whether the caller has interrupted a frame of its own thread: a signal's handler may."""
         return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
+
+    def abandon(self) -> None:
+        """In a forked child: it is the parent's, and leaves nothing behind here."""
+        self._vitals.unwatch()
 
     def flush(self, timeout_s: float = 1.0) -> bool:
         """Write what is queued, on the caller's thread; False when that took too long or failed,
@@ -125,6 +132,7 @@ class Recorder:
             if self.ended:
                 return
             self.ended = True
+            self._vitals.unwatch()
             self._retry_at = 0.0
             self._write(goodbye)
             if close:
@@ -216,7 +224,14 @@ class Recorder:
             self.ring()
 
     def _write(self, goodbye: Goodbye | None, heartbeat: bool = False) -> bool:
-        self._intake.take(perf_counter(), self.clock.now_ns())
+        began = perf_counter()
+        waited = self._intake.take(began, self.clock.now_ns())
+        try:
+            return self._append(goodbye, heartbeat)
+        finally:
+            self._vitals.flushed(perf_counter() - began, waited)
+
+    def _append(self, goodbye: Goodbye | None, heartbeat: bool) -> bool:
         if monotonic() < self._retry_at or not (self.state.dirty or goodbye or heartbeat):
             return True
         seq = self.seq
@@ -345,6 +360,8 @@ def forget_parent() -> None:
     old = _current
     if old is not None:
         parent_id = old.source.id
+        old.abandon()
+    loops.known.clear()
     disown()
     inbox.clear()
     _current = None

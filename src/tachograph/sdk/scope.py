@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from tachograph.sdk.inbox import inbox
 
@@ -152,6 +153,8 @@ def forget_dead_threads() -> None:
 
 # -- is there a loop? ---------------------------------------------------------
 
+#: So many event loops are remembered at once.
+MAX_LOOPS = 16
 #: As long as it isn't imported, no loop runs; this imports nothing.
 _asyncio = partial(sys.modules.get, "asyncio.events")
 
@@ -159,10 +162,12 @@ _asyncio = partial(sys.modules.get, "asyncio.events")
 class Loops:
     """Whether a loop runs on this thread: the quickest way to ask that can be had."""
 
-    __slots__ = ("running",)
+    __slots__ = ("known", "running")
 
     def __init__(self) -> None:
         self.running: Callable[[], object] = _asyncio
+        #: Loops of asyncio's kind that were seen running, by their id. Nobody is kept alive.
+        self.known: dict[int, ref[Any]] = {}
 
     def look_again(self) -> None:
         """Frameworks may have been imported since the last time."""
@@ -176,7 +181,24 @@ class Loops:
         """The answer, when the quick one was yes: perhaps asyncio was only just imported."""
         if self.running is _asyncio:
             self.look_again()
-        return self.running() not in (None, _asyncio())
+        found = self.running()
+        if found is None or found is _asyncio():
+            return False
+        if id(found) not in self.known:
+            self.notice()
+        return True
+
+    def notice(self) -> None:
+        """Remember the loop that runs on this thread, if one does."""
+        running = getattr(_asyncio(), "_get_running_loop", None)
+        loop = running() if running is not None else None
+        if loop is None or id(loop) in self.known or len(self.known) >= MAX_LOOPS:
+            return
+        try:
+            # Its id is free for another only after this was called.
+            self.known[id(loop)] = ref(loop, partial(self.known.pop, id(loop)))
+        except TypeError:  # a kind that can't be referred to
+            pass
 
 
 loops = Loops()
