@@ -35,8 +35,8 @@ tacho.publish("bench", {"mode": "end"})
 def run(seconds: float) -> list[Figure]:
     """Milliseconds after quiet, and when something is published 20 times a second."""
     with dashboard() as server:
-        quiet = asyncio.run(_seen(server, "quiet", seconds / 2, QUIET_S))
-        steady = asyncio.run(_seen(server, "steady", seconds / 2, (1 / RATE_HZ, 1 / RATE_HZ)))
+        quiet = asyncio.run(seen(server, "quiet", seconds / 2, QUIET_S))
+        steady = asyncio.run(seen(server, "steady", seconds / 2, (1 / RATE_HZ, 1 / RATE_HZ)))
     return [
         *_rows("first publish after 150 ms of quiet", quiet, "<= 5 ms"),
         *_rows(f"{RATE_HZ} publishes a second", steady, ""),
@@ -51,7 +51,8 @@ class Seen:
         self.delays: list[float] = []
 
 
-async def _seen(server: Dashboard, mode: str, seconds: float, pause_s: tuple[float, float]) -> Seen:
+async def seen(server: Dashboard, mode: str, seconds: float, pause_s: tuple[float, float]) -> Seen:
+    """Publish for so long, at such pauses, and look when it comes."""
     seen = Seen(max(4, int(seconds / (sum(pause_s) / 2))))
     address = server.live("bench", 60)
     async with connect(address, compression=None, ping_interval=None) as socket:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -38,6 +39,7 @@ MAX_SEQ = 1 << 53
 _FIELDS = struct.Struct("<4sBBHIQI")
 _CRC = struct.Struct("<I")
 _HEADER = struct.Struct("<4sBBHIQII")
+_unpack = _HEADER.unpack_from
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Frame)
 
@@ -57,6 +59,9 @@ class Header(NamedTuple):
         return HEADER_BYTES + self.length
 
 
+_header = partial(tuple.__new__, Header)
+
+
 class Encoded(NamedTuple):
     """One frame as it stands in a log."""
 
@@ -68,6 +73,10 @@ class Encoded(NamedTuple):
     @property
     def is_checkpoint(self) -> bool:
         return bool(self.flags & CHECKPOINT)
+
+
+# What a NamedTuple's own call does, without the call: it is made for every frame.
+_encoded = partial(tuple.__new__, Encoded)
 
 
 class Scan(NamedTuple):
@@ -107,12 +116,12 @@ def read_header(data: bytes | bytearray | memoryview, at: int = 0) -> Header | N
     """The header at `at`, or None where no header with a good checksum stands."""
     if len(data) - at < HEADER_BYTES:
         return None
-    magic, version, flags, _, length, seq, crc, own = _HEADER.unpack_from(data, at)
+    magic, version, flags, _, length, seq, crc, own = _unpack(data, at)
     if magic != MAGIC or length > MAX_PAYLOAD_BYTES or seq > MAX_SEQ:
         return None
     if zlib.crc32(data[at : at + _FIELDS.size]) != own:
         return None
-    return Header(version, flags, length, seq, crc)
+    return _header((version, flags, length, seq, crc))
 
 
 def scan(data: bytes, *, final: bool = False) -> Scan:
@@ -123,26 +132,29 @@ def scan(data: bytes, *, final: bool = False) -> Scan:
     """
     frames: list[Encoded] = []
     holes: dict[int, int] = {}
-    at = 0
-    while at < len(data):
+    at, size = 0, len(data)
+    while at < size:
         header = read_header(data, at)
         if header is None:
             if not final and _may_begin_header(data, at):
                 break
-        elif (end := at + header.end) <= len(data):
-            payload = data[at + HEADER_BYTES : end]
-            if zlib.crc32(payload) == header.crc:
-                frames.append(Encoded(header.seq, header.flags, header.version, payload))
-                at = end
-                continue
-        elif not final:
-            break
+        else:
+            version, flags, length, seq, crc = header
+            end = at + HEADER_BYTES + length
+            if end <= size:
+                payload = data[at + HEADER_BYTES : end]
+                if zlib.crc32(payload) == crc:
+                    frames.append(_encoded((seq, flags, version, payload)))
+                    at = end
+                    continue
+            elif not final:
+                break
         # Never trust the length of a frame that isn't whole: what was cut out of it may
         # have made room for good frames inside of its supposed end.
         onward = _next_magic(data, at + 1)
         holes[len(frames)] = holes.get(len(frames), 0) + onward - at
         at = onward
-    return Scan(frames, at, sum(holes.values()), holes)
+    return Scan(frames, at, sum(holes.values()) if holes else 0, holes)
 
 
 def _may_begin_header(data: bytes, at: int) -> bool:

@@ -18,7 +18,8 @@ def bound(frame: Frame, now_ns: int) -> None:
     """Put all instants between the epoch and a moment from now, and take out what can't be
     carried, in place."""
     latest = now_ns + AHEAD_NS
-    frame.at_ns = max(0, min(frame.at_ns, latest))
+    if not 0 <= frame.at_ns <= latest:
+        frame.at_ns = max(0, min(frame.at_ns, latest))
     if frame.goodbye is not None:
         frame.goodbye.at_ns = max(0, min(frame.goodbye.at_ns, latest))
     for start in frame.started:

@@ -12,17 +12,14 @@ from tachograph.model import CounterTick, Frame, GaugeTick, TimerTick
 
 def joins(frame: Frame) -> bool:
     """Whether a frame says nothing but figures and spans: then it may be one of a burst."""
-    return (
-        frame.source is None
-        and not frame.definitions
-        and not frame.publishes
-        and not frame.losses
-        and not frame.clocks
-        and frame.goodbye is None
-        and not frame.lines
-        and not frame.stacks
-        and not any(tick.value is None for tick in frame.gauges)
-    )
+    if frame.source is not None or frame.definitions or frame.publishes or frame.losses:
+        return False
+    if frame.clocks or frame.lines or frame.stacks or frame.goodbye is not None:
+        return False
+    for tick in frame.gauges:  # noqa: SIM110  # a generator costs more than all the rest here
+        if tick.value is None:
+            return False
+    return True
 
 
 class Burst:

@@ -81,9 +81,11 @@ class LogReader:
         """See `Journal.read`. Never raises OSError: an unreadable log reads as empty."""
         seq = seq_in(self._id, after)
         cursor = self._cursors.get(seq)
+        self.error = ""
+        if cursor is not None and (batch := self._follow(cursor, max(1, limit_bytes))):
+            return batch
         walk = _Walk(self._segments, cursor or Cursor(seq, 0, 0))
         more = False
-        self.error = ""
         try:
             if cursor and not self._segments.exists(cursor.segment + 1):
                 # The common case, a reader that follows, needs no listing. When nothing came
@@ -98,6 +100,26 @@ class LogReader:
         self._remember(walk.cursor)
         position = Position(self._id, walk.cursor.seq)
         return Batch(walk.frames, position, walk.gaps, walk.damaged_bytes, more)
+
+    def _follow(self, cursor: Cursor, limit: int) -> Batch | None:
+        """The common case: the newest segment has grown by whole frames, the next ones in order.
+        None for everything else, and nothing is changed then."""
+        if cursor.reason or cursor.seeking:
+            return None
+        try:
+            piece = self._segments.load(cursor.segment, cursor.offset, limit)
+            if piece is None or not piece.data or not piece.last:
+                return None
+            found, used, _, holes = frames.scan(piece.data)
+            if holes or used < len(piece.data) or self._segments.exists(cursor.segment + 1):
+                return None
+        except OSError:
+            return None
+        last = cursor.seq + len(found)
+        if found[0].seq != cursor.seq + 1 or found[-1].seq != last:
+            return None
+        self._remember(Cursor(last, cursor.segment, cursor.offset + used))
+        return Batch(found, Position(self._id, last), [])
 
     def first_seq(self, number: int) -> int | None:
         """Number of the first frame in a segment; None when it can't be told."""
@@ -152,7 +174,8 @@ class _Walk:
                 if limit <= 0:
                     return True
                 used, last = self._step(limit, newest=number == numbers[-1])
-                limit -= used
+                # What is cut off at the end would be looked at once more for a frame or two.
+                limit -= used if last else max(used, (limit + 1) // 2)
         return False
 
     def _enter(self, number: int) -> None:

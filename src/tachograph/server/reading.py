@@ -18,7 +18,7 @@ from tachograph.journal.base import Batch, Journal
 from tachograph.model import Frame, Position
 
 #: Bytes read of all logs together in one turn: the event loop is held while they are applied.
-TURN_BYTES = 1 << 18
+TURN_BYTES = 1 << 19
 _at = itemgetter(0)
 
 
@@ -171,12 +171,12 @@ class Reading:
         offset, waiting = log.clock.ns, log.waiting
         newest = waiting[-1].at_ns if waiting else 0
         for read in found:
-            frame = read.frame
+            at_ns, _, _, frame, _, _ = read
             if frame is not None:
                 if offset:
-                    corrected(frame, offset)
+                    at_ns = corrected(frame, offset).at_ns
                 # Frames of one source stay in order, whatever its clock does.
-                newest = max(newest, frame.at_ns)
+                newest = max(newest, at_ns)
             waiting.append(read if read.at_ns == newest else read._replace(at_ns=newest))
         self._waiting.add(id)
 
@@ -184,12 +184,16 @@ class Reading:
         """When frames come tells of their clock, if they were read as they came."""
         if self.behind or batch.more:
             return
-        instants = [read.at_ns for read in found if read.frame is not None]
-        if not instants or instants[-1] - instants[0] > APART_NS:
+        if len(found) == 1:
+            first = last = found[0]
+        else:
+            frames = [read for read in found if read.frame is not None]
+            first, last = (frames or found)[0], (frames or found)[-1]
+        if last.frame is None or last.at_ns - first.at_ns > APART_NS:
             return
         # A log that was copied here is new too, but its frames are not.
         if log.clock.known or self.journal.alive(id):
-            log.clock.come(instants[-1], now_ns)
+            log.clock.come(last.at_ns, now_ns)
 
     def _ready(self, horizon: int | None) -> list[Read]:
         """Take what waits, up to the horizon, in the order of time."""
