@@ -24,6 +24,7 @@ from tachograph.sdk.intake import Intake, is_anything_waiting
 from tachograph.sdk.logbook import Logbook
 from tachograph.sdk.scope import disown, forget_dead_threads, loops
 from tachograph.sdk.settings import Settings
+from tachograph.sdk.turn import Turn
 from tachograph.sdk.vitals import Vitals
 
 log = logging.getLogger("tachograph")
@@ -51,7 +52,7 @@ class Recorder:
         self._logbook = Logbook(self.source.id)
         self._retry_at = 0.0
         self._warned: set[str] = set()
-        self._lock = threading.RLock()
+        self.turn = Turn()
         self._bell = threading.Lock()
         self._bell.acquire()
         self._thread: threading.Thread | None = None
@@ -100,11 +101,6 @@ class Recorder:
             pass
         loops.notice()
 
-    @property
-    def is_writing(self) -> bool:
-        """Whether the caller has interrupted a frame of its own thread: a signal's handler may."""
-        return self._lock._is_owned()  # type: ignore[attr-defined, no-any-return]
-
     def abandon(self) -> None:
         """In a forked child: it is the parent's, and leaves nothing behind here."""
         self._vitals.unwatch()
@@ -112,13 +108,13 @@ class Recorder:
     def flush(self, timeout_s: float = 1.0) -> bool:
         """Write what is queued, on the caller's thread; False when that took too long or failed,
         or when the caller has interrupted just that."""
-        if self.is_writing or not self._lock.acquire(timeout=max(0.0, timeout_s)):
+        if self.turn.is_mine or not self.turn.acquire(timeout=max(0.0, timeout_s)):
             return False
         try:
             self._retry_at = 0.0
             return self._write(None)
         finally:
-            self._lock.release()
+            self.turn.release()
 
     def goodbye(self, state: State, reason: str = "", timeout_s: float = 1.0) -> None:
         """The last frame; the source is over after it. The first caller's word counts."""
@@ -126,7 +122,7 @@ class Recorder:
 
     def say_goodbye(self, goodbye: Goodbye, timeout_s: float = 1.0, close: bool = True) -> None:
         """As `goodbye`, in full. Not closed, the log takes what `flush` still finds."""
-        if self.ended or not self._lock.acquire(timeout=timeout_s):
+        if self.ended or not self.turn.acquire(timeout=timeout_s):
             return
         try:
             if self.ended:
@@ -138,7 +134,7 @@ class Recorder:
             if close:
                 self._logbook.close()
         finally:
-            self._lock.release()
+            self.turn.release()
 
     # -- the thread --------------------------------------------------------
 
@@ -153,7 +149,7 @@ class Recorder:
                     next_sample = max(next_sample + interval, began + interval / 2)
                     self._sample()
                 else:
-                    with self._lock:
+                    with self.turn:
                         if self._runs(generation):
                             self._write(None)
             except Exception as error:  # the edge: nothing of ours reaches the host
@@ -196,7 +192,9 @@ class Recorder:
     def _sample(self) -> None:
         loops.look_again()
         forget_dead_threads()
-        with self._lock:
+        with self.turn:
+            if self.ended:  # meanwhile
+                return
             for key, value in self._vitals.read():
                 self.state.set_gauge(key, value)
             jump = self.clock.jump_s()
@@ -213,7 +211,7 @@ class Recorder:
     def tell(self, letter: str, text: str) -> None:
         """What a supervised program says of itself: see `telltale`."""
         at_ns = self.clock.now_ns()
-        with self._lock:
+        with self.turn:
             if letter == "L":
                 self.state.add_line(at_ns, text)
             elif letter == "S":

@@ -45,17 +45,15 @@ def _numbers(names: tuple[str, ...]) -> list[signal.Signals]:
 
 def _ended(number: int, frame: FrameType | None) -> None:
     recorder = recording.recorder()
-    if recorder is not None and recorder.is_writing:
-        # It is this very thread that writes a frame: it goes on with it when this returns.
-        threading.Thread(target=_end_later, args=(recorder, number), daemon=True).start()
-        return
+    if recorder is not None and recorder.turn.is_mine:
+        recorder.turn.put_off(lambda: _end(number))
+    else:
+        _end(number)
+
+
+def _end(number: int) -> None:
     _say(number)
     signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-
-
-def _end_later(recorder: recording.Recorder, number: int) -> None:
-    recorder.goodbye("terminated", signal.Signals(number).name, TIMEOUT_S)
     os.kill(os.getpid(), number)
 
 
