@@ -1,5 +1,6 @@
 import uPlot from "uplot";
 import { formatClock } from "../core/format";
+import { gapAt, gapWords, type Causes } from "../core/gaps";
 import type { Live } from "../core/live";
 import { fontOf, hatch, ink, label } from "./paint";
 import type { SeriesSpec, TrackSpec } from "./trackSpecs";
@@ -11,6 +12,10 @@ const TIME_AXIS = 26;
 export interface TrackHooks {
   /** Figures to print beside the track: at the crosshair, else the newest. */
   onRead(figures: readonly (number | null)[], at: number | null): void;
+  /** What is missing where the crosshair is, `x` pixels from the left of the chart; undefined: nothing. */
+  onMissing(words: string | undefined, x: number): void;
+  /** The pointer has taken the crosshair. */
+  onPointer(): void;
   onZoom(from: number, to: number): void;
   onLive(): void;
 }
@@ -27,6 +32,7 @@ export class TrackPlot {
   private times: readonly number[] = [];
   private drawn = { from: NaN, to: NaN, version: -1 };
   private tops = { left: 1, right: 1 };
+  private pinned: number | null = null;
 
   constructor(host: HTMLElement, spec: TrackSpec, live: Live, hooks: TrackHooks, timeAxis: boolean) {
     this.host = host;
@@ -35,6 +41,20 @@ export class TrackPlot {
     this.hooks = hooks;
     this.plot = new uPlot(this.options(timeAxis), [[], ...spec.series.map(() => [])], host);
     this.plot.over.addEventListener("dblclick", hooks.onLive);
+    this.plot.over.addEventListener("mousemove", hooks.onPointer);
+  }
+
+  /** Put the crosshair at an instant, where it stays while the view moves; null takes it away. */
+  pin(at: number | null): void {
+    if (at === null && this.pinned === null) return;
+    this.pinned = at;
+    this.plot.setCursor(at === null ? { left: -10, top: -10 } : { left: this.plot.valToPos(at, "x"), top: 8 });
+    this.read();
+  }
+
+  /** The pointer moves the crosshair from here on. */
+  unpin(): void {
+    this.pinned = null;
   }
 
   /** Show the stretch from `from` to `to`. Does nothing if that is what is drawn already. */
@@ -51,7 +71,8 @@ export class TrackPlot {
       this.plot.setScale("left", { min: 0, max: this.tops.left });
       if (this.spec.right) this.plot.setScale("right", { min: 0, max: this.tops.right });
     });
-    this.read();
+    if (this.pinned !== null) this.pin(this.pinned);
+    else this.read();
   }
 
   resize(width: number, height: number): void {
@@ -65,8 +86,7 @@ export class TrackPlot {
   }
 
   private version(): number {
-    const { system, actions, events } = this.live.points;
-    return system.version + actions.version + events.version;
+    return this.spec.rings(this.live).reduce((sum, ring) => sum + (ring?.version ?? 0), 0);
   }
 
   private load(from: number, to: number): void {
@@ -89,12 +109,46 @@ export class TrackPlot {
   }
 
   private read(): void {
-    const idx = this.plot.cursor.idx;
-    const hovered = (this.plot.cursor.left ?? -1) >= 0 && idx !== null && idx !== undefined;
-    const last = this.lastInView();
-    const i = hovered ? idx : last;
-    const figures = this.shown.map((column) => column[i] ?? null);
-    this.hooks.onRead(figures, hovered ? (this.times[i] ?? null) : null);
+    const { idx, left = -1 } = this.plot.cursor;
+    const hovered = left >= 0 && idx !== null && idx !== undefined;
+    if (!hovered) {
+      const last = this.lastInView();
+      this.hooks.onRead(this.shown.map((column) => column[last] ?? null), null);
+      this.hooks.onMissing(undefined, 0);
+      return;
+    }
+    const at = this.pinned ?? this.plot.posToVal(left, "x");
+    const gap = gapAt(at, this.allGaps(), this.causes());
+    const near = this.times[idx];
+    // Far from any point there is no figure, and the nearest one is not of this moment.
+    const far = gap !== undefined || near === undefined || Math.abs(near - at) > 1.5 * this.step();
+    this.hooks.onRead(this.shown.map((column) => (far ? null : (column[idx] ?? null))), far ? at : near);
+    this.hooks.onMissing(gap ? gapWords(gap) : near === undefined ? undefined : this.incompleteAt(near), left + this.plot.bbox.left / (devicePixelRatio || 1));
+  }
+
+  private step(): number {
+    return this.spec.step?.(this.live) ?? this.live.interval;
+  }
+
+  private causes(): Causes | undefined {
+    return this.spec.causes ? this.spec.causes(this.live) : this.spec.rings(this.live)[0]?.causes;
+  }
+
+  /** Instants in view that have a point without all of its frames. */
+  private incomplete(): number[] {
+    return this.spec.rings(this.live)[0]?.incomplete(this.drawn.from, this.drawn.to) ?? [];
+  }
+
+  private incompleteAt(at: number): string | undefined {
+    if (!this.incomplete().some((one) => Math.abs(one - at) < 0.001)) return undefined;
+    return `${formatClock(at)} is not complete: ${this.causes()?.nearest(at, at - 0.001, at + 0.001) ?? "why is not known"}`;
+  }
+
+  /** Where ticks are missing, and from the last one on when no other comes. */
+  private allGaps(): readonly (readonly [number, number])[] {
+    const newest = this.spec.known ? this.spec.known(this.live) : this.times.at(-1);
+    const late = newest !== undefined && this.drawn.to - newest > 3 * this.step();
+    return late ? [...this.gaps, [newest, this.drawn.to] as const] : this.gaps;
   }
 
   private lastInView(): number {
@@ -153,8 +207,8 @@ export class TrackPlot {
       ticks: { size: 4, width: 1, stroke: () => ink("line-2") },
       border: { show: true, width: 1, stroke: () => ink("line-2") },
       space: 64,
-      incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300],
-      values: (_u, splits) => splits.map((at) => formatClock(at)),
+      incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400],
+      values: (_u, splits, _axis, _space, step) => splits.map((at) => formatClock(at, step < 60)),
     };
   }
 
@@ -175,47 +229,58 @@ export class TrackPlot {
   }
 
   private series(series: SeriesSpec): uPlot.Series {
-    const area = series.kind !== "line";
+    const area = series.kind === "area" || series.kind === "stacked";
     const lower = series.kind === "area" || series.key === "actions";
     return {
       scale: series.side,
       stroke: () => ink(series.color),
       width: 1 / (devicePixelRatio || 1),
-      points: { show: false },
+      points: series.dots
+        ? { show: true, filter: alone, size: 4, width: 0, fill: () => ink(series.color) }
+        : { show: false },
       spanGaps: false,
+      ...(series.dashed ? { dash: [4, 4] } : {}),
+      ...(series.kind === "bars" ? { paths: BARS, fill: () => ink(series.color), width: 0 } : {}),
       ...(area && lower ? { fill: () => soft(series.color) } : {}),
     };
   }
 
-  /** Where ticks are missing, and from the last one on when no other comes. */
   private drawGaps(u: uPlot): void {
     const { left, top, width, height } = u.bbox;
     const ratio = devicePixelRatio || 1;
-    const newest = this.times.at(-1);
-    const late = newest !== undefined && this.drawn.to - newest > 3 * this.live.interval;
-    const gaps = late && this.times.length ? [...this.gaps, [newest, this.drawn.to] as const] : this.gaps;
     const g = u.ctx;
     g.save();
     g.lineWidth = ratio;
-    for (const [from, to] of gaps) {
+    for (const [from, to] of this.allGaps()) {
       const x0 = Math.max(left, u.valToPos(from, "x", true));
       const x1 = Math.min(left + width, u.valToPos(to, "x", true));
       hatch(g, [x0, top, x1 - x0, height], ink("gap"), 6 * ratio);
     }
     g.restore();
     // Before the first look nothing is known about the stretch, and nothing said.
-    if (this.times.length === 0 && this.drawn.version >= 0) {
+    if (this.times.length === 0 && this.drawn.version >= 0 && this.allGaps().length === 0) {
       g.save();
       g.scale(ratio, ratio);
-      label(g, "no points in this stretch", (left + width / 2) / ratio, (top + height / 2) / ratio, "center");
+      label(g, this.spec.empty ?? "no points in this stretch", (left + width / 2) / ratio, (top + height / 2) / ratio, "center");
       g.restore();
     }
   }
 
+  /** Limits, and over the chart a triangle at each instant of which frames are missing. */
   private drawLimits(u: uPlot): void {
     const g = u.ctx;
-    const { left, width } = u.bbox;
+    const { left, top, width } = u.bbox;
     const ratio = devicePixelRatio || 1;
+    g.fillStyle = ink("warn");
+    for (const at of this.incomplete()) {
+      const x = u.valToPos(at, "x", true);
+      if (x < left || x > left + width) continue;
+      g.beginPath();
+      g.moveTo(x - 3.5 * ratio, top - 7 * ratio);
+      g.lineTo(x + 3.5 * ratio, top - 7 * ratio);
+      g.lineTo(x, top - ratio);
+      g.fill();
+    }
     for (const [value, color] of this.spec.limits ?? []) {
       const y = Math.round(u.valToPos(value, "left", true)) + 0.5;
       g.save();
@@ -241,6 +306,15 @@ export class TrackPlot {
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     if (to - from > 0.2) this.hooks.onZoom(from, to);
   }
+}
+
+const BARS = uPlot.paths.bars?.({ size: [0.7, 10], align: 1 });
+
+/** A point with nothing on either side would be a line of no length. */
+function alone(u: uPlot, series: number, show: boolean): number[] | null {
+  const values = [...(u.data[series] ?? [])];
+  if (!show) return null;
+  return values.flatMap((v, i) => (v != null && values[i - 1] == null && values[i + 1] == null ? [i] : []));
 }
 
 /** The same colour, thin, for areas. The tokens are written as #rrggbb. */

@@ -1,6 +1,7 @@
 import { duration, formatDuration, formatNumber, formatPercentage, formatPlain, mebibytes } from "../core/format";
+import type { Causes } from "../core/gaps";
 import type { Live } from "../core/live";
-import type { Window } from "../core/ring";
+import type { PointRing, Window } from "../core/ring";
 
 type Side = "left" | "right";
 
@@ -10,7 +11,11 @@ export interface SeriesSpec {
   /** Token of the colour. */
   readonly color: string;
   readonly side: Side;
-  readonly kind: "line" | "area" | "stacked";
+  readonly kind: "line" | "area" | "stacked" | "bars";
+  /** What others are compared with: dashed. */
+  readonly dashed?: boolean;
+  /** A point that stands alone is seen too. */
+  readonly dots?: boolean;
   readonly format: (value: number) => string;
 }
 
@@ -27,9 +32,21 @@ export interface TrackSpec {
   readonly left: AxisSpec;
   readonly right?: AxisSpec;
   readonly limits?: readonly (readonly [number, string])[];
+  /** The points it is drawn from: when they change, it is drawn anew. */
+  readonly rings: (live: Live) => readonly (PointRing | undefined)[];
+  /** Why points are missing; without it those of the first ring. */
+  readonly causes?: (live: Live) => Causes | undefined;
+  /** Seconds between two points; without it the server's interval. */
+  readonly step?: (live: Live) => number;
+  /** Until when anything is known; without it the newest point. */
+  readonly known?: (live: Live) => number | undefined;
+  /** What an empty stretch says. */
+  readonly empty?: string;
   /** What is drawn, one column per series, and the figures as measured, for the readout. */
-  readonly read: (live: Live, from: number, to: number) => Window & { readonly shown: Window["columns"] };
+  readonly read: (live: Live, from: number, to: number) => Drawn;
 }
+
+export type Drawn = Window & { readonly shown: Window["columns"] };
 
 /** 1, 2, 4, 6, 8 or 10 times a power of ten: half of it reads well too. */
 export function niceTop(max: number, least: number): number {
@@ -40,11 +57,11 @@ export function niceTop(max: number, least: number): number {
 }
 
 /** Powers of two, as memory comes. */
-function memoryTop(max: number): number {
+export function memoryTop(max: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(64, max * 1.08)));
 }
 
-const plain = (window: Window) => ({ ...window, shown: window.columns });
+export const plain = (window: Window): Drawn => ({ ...window, shown: window.columns });
 
 /** The same stretch of two rings on the ticks of the first that has any. */
 function paired(live: Live, from: number, to: number, column: "queue_depth" | "errors") {
@@ -62,8 +79,28 @@ function paired(live: Live, from: number, to: number, column: "queue_depth" | "e
   return { window, a, e };
 }
 
+const systemRing = (live: Live) => [live.points.system];
+const bothRings = (live: Live) => (live.points.actions.length ? [live.points.actions, live.points.events] : [live.points.events, live.points.actions]);
+
 const count = (values: readonly (readonly (number | null)[])[], times: readonly number[], from: number, to: number) =>
   times.filter((at, i) => at >= from && at <= to && values.some((v) => (v[i] ?? null) !== null)).length;
+
+export const memoryText = (mib: number): string => `${mebibytes(mib).value} ${mebibytes(mib).unit}`;
+export const PERCENT: AxisSpec = { top: () => 100, format: (v, top) => (v === top ? `${v} %` : String(v)) };
+export const MEMORY: AxisSpec = {
+  top: memoryTop,
+  format: (v, top) => {
+    const [value, unit] = top >= 1024 ? [v / 1024, "GiB"] : [v, "MiB"];
+    return v === top ? `${value} ${unit}` : formatPlain(value);
+  },
+};
+export const SECONDS: AxisSpec = { top: (max) => niceTop(max, 0.001), format: (v, top) => axisDuration(v, top) };
+/** A count; at least so much of it is in view. */
+export const counted = (least: number): AxisSpec => ({ top: (max) => niceTop(max, least), format: (v) => formatNumber(v) });
+export const LIMITS = [
+  [50, "warn"],
+  [80, "crit"],
+] as const;
 
 export const TRACKS: readonly TrackSpec[] = [
   {
@@ -77,21 +114,13 @@ export const TRACKS: readonly TrackSpec[] = [
         color: "c2",
         side: "right",
         kind: "line",
-        format: (v) => `${mebibytes(v).value} ${mebibytes(v).unit}`,
+        format: memoryText,
       },
     ],
-    left: { top: () => 100, format: (v, top) => (v === top ? `${v} %` : String(v)) },
-    right: {
-      top: memoryTop,
-      format: (v, top) => {
-        const [value, unit] = top >= 1024 ? [v / 1024, "GiB"] : [v, "MiB"];
-        return v === top ? `${value} ${unit}` : formatPlain(value);
-      },
-    },
-    limits: [
-      [50, "warn"],
-      [80, "crit"],
-    ],
+    left: PERCENT,
+    right: MEMORY,
+    limits: LIMITS,
+    rings: systemRing,
     read: (live, from, to) => {
       const window = live.points.system.window(from, to, live.interval);
       return plain({ ...window, columns: window.columns.slice(0, 2) });
@@ -109,10 +138,8 @@ export const TRACKS: readonly TrackSpec[] = [
       top: (max) => niceTop(max, 10),
       format: (v, top) => (v === top && v < 100_000 ? `${formatNumber(v)}` : v >= 100_000 ? `${v / 1000}k` : formatNumber(v)),
     },
-    right: {
-      top: (max) => niceTop(max, 0.001),
-      format: (v, top) => axisDuration(v, top),
-    },
+    right: SECONDS,
+    rings: (live) => [live.points.actions],
     read: (live, from, to) => plain(live.points.actions.window(from, to, live.interval)),
   },
   {
@@ -122,7 +149,8 @@ export const TRACKS: readonly TrackSpec[] = [
       { key: "actions", name: "Actions", color: "c1", side: "left", kind: "stacked", format: (v) => formatNumber(v) },
       { key: "events", name: "Events", color: "c3", side: "left", kind: "stacked", format: (v) => formatNumber(v) },
     ],
-    left: { top: (max) => niceTop(max, 10), format: (v) => formatNumber(v) },
+    left: counted(10),
+    rings: bothRings,
     read: (live, from, to) => {
       const { window, a, e } = paired(live, from, to, "queue_depth");
       const sum = e.map((v, i) => (v === null ? null : v + (a[i] ?? 0)));
@@ -135,7 +163,8 @@ export const TRACKS: readonly TrackSpec[] = [
     series: [
       { key: "errors", name: "per tick", color: "crit", side: "left", kind: "area", format: (v) => formatNumber(v) },
     ],
-    left: { top: (max) => niceTop(max, 4), format: (v) => formatNumber(v) },
+    left: counted(4),
+    rings: bothRings,
     read: (live, from, to) => {
       const { window, a, e } = paired(live, from, to, "errors");
       const sum = a.map((v, i) => (v === null && (e[i] ?? null) === null ? null : (v ?? 0) + (e[i] ?? 0)));
@@ -143,22 +172,6 @@ export const TRACKS: readonly TrackSpec[] = [
     },
   },
 ];
-
-/** For the page of the system: what its processes are made of. */
-export const COUNTS: TrackSpec = {
-  id: "counts",
-  title: "Threads and processes",
-  series: [
-    { key: "threads", name: "Threads", color: "c1", side: "left", kind: "line", format: (v) => formatNumber(v) },
-    { key: "processes", name: "Processes", color: "c2", side: "right", kind: "line", format: (v) => formatNumber(v) },
-  ],
-  left: { top: (max) => niceTop(max, 10), format: (v) => formatNumber(v) },
-  right: { top: (max) => niceTop(max, 4), format: (v) => formatNumber(v) },
-  read: (live, from, to) => {
-    const window = live.points.system.window(from, to, live.interval);
-    return plain({ ...window, columns: window.columns.slice(2, 4) });
-  },
-};
 
 function axisDuration(value: number, top: number): string {
   const { unit } = duration(top);

@@ -39,6 +39,27 @@ export interface NamesAt {
 }
 
 const NAMES_KEPT_S = 75;
+/** Seconds that the points of a topic reach back when it is first sent. */
+const WINDOW_S = 60;
+
+const SYSTEM_COLUMNS = [
+  "cpu_percent",
+  "memory_mb",
+  "thread_count",
+  "process_count",
+  "open_files",
+  "read_bytes_per_s",
+  "written_bytes_per_s",
+  "loop_lag_s",
+  "gc_pause_s",
+];
+
+/** Columns of the topics that the page follows only while somebody looks at them, by the word before the slash. */
+const COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  source: [...SYSTEM_COLUMNS, "own_cpu_percent", "flush_s", "queue_length"],
+  action: ["count", "errors", "p50_s", "p95_s", "p99_s", "mean_s"],
+  event: ["count", "errors", "p50_s", "p95_s", "p99_s", "mean_s"],
+};
 
 /**
  * Everything that one project's page knows: topics, points, connection, the server's time.
@@ -58,6 +79,7 @@ export class Live {
   private readonly poller: Poller;
   private readonly listeners = new Set<() => void>();
   private readonly extra = new Map<string, number>();
+  private readonly extraPoints = new Map<string, PointRing>();
   private cancelPoll: () => void = () => undefined;
   private telling = false;
   private stopped = true;
@@ -77,7 +99,7 @@ export class Live {
     this.clock = new ServerClock(this.around.now);
     this.poller = new Poller(options.fetch);
     this.points = {
-      system: new PointRing(["cpu_percent", "memory_mb", "thread_count", "process_count"]),
+      system: new PointRing(SYSTEM_COLUMNS),
       actions: new PointRing([
         "actions_per_minute",
         "avg_duration_s",
@@ -138,29 +160,52 @@ export class Live {
     };
   }
 
+  /** The points of a topic that somebody follows, empty as long as none came; undefined when it has none. */
+  ringOf(topic: string): PointRing | undefined {
+    if (isPointTopic(topic)) return this.points[topic];
+    return this.extraPoints.get(topic);
+  }
+
+  /** Ask the server over HTTP, for this page's project. */
+  request(path: string, query: URLSearchParams = new URLSearchParams(), init?: RequestInit): Promise<Response> {
+    if (this.project !== null) query.set("project", this.project);
+    return this.options.fetch(query.size ? `${path}?${query}` : path, { cache: "no-store", ...init });
+  }
+
   /** Follow a topic that the page doesn't follow anyway. */
   follow(topic: string): Undo {
     if ((PAGE_TOPICS as readonly string[]).includes(topic)) return () => undefined;
     const readers = this.extra.get(topic) ?? 0;
     this.extra.set(topic, readers + 1);
-    if (readers === 0) this.connection.send({ type: "subscribe", topics: [topic] });
+    if (readers === 0) this.begin(topic);
     return () => {
       const left = (this.extra.get(topic) ?? 1) - 1;
       if (left > 0) this.extra.set(topic, left);
       else {
         this.extra.delete(topic);
-        this.connection.send({ type: "unsubscribe", topics: [topic] });
+        this.extraPoints.delete(topic);
+        this.topics.forget(topic);
+        if (this.connection.isLive) this.connection.send({ type: "unsubscribe", topics: [topic] });
       }
     };
   }
 
   /** The address for the next try, with the positions to go on from. */
   url(): string {
-    const query = new URLSearchParams({ topics: [...PAGE_TOPICS, ...this.extra.keys()].join(",") });
+    const query = new URLSearchParams({ topics: PAGE_TOPICS.join(",") });
     if (this.project !== null) query.set("project", this.project);
-    const since = [...this.topics.positions()].map(([topic, pos]) => `${topic}:${pos}`);
+    // Names of people's own may hold commas: the other topics are asked for once the connection is there.
+    const since = [...this.topics.positions()]
+      .filter(([topic]) => (PAGE_TOPICS as readonly string[]).includes(topic))
+      .map(([topic, pos]) => `${topic}:${pos}`);
     if (since.length) query.set("since", since.join(","));
     return `${this.options.origin}/ws?${query}`;
+  }
+
+  private begin(topic: string): void {
+    const columns = COLUMNS[topic.slice(0, topic.indexOf("/"))];
+    if (columns !== undefined) this.extraPoints.set(topic, new PointRing(columns));
+    if (this.connection.isLive) this.connection.send({ type: "subscribe", topics: [topic] });
   }
 
   private take(message: JsonObject & { readonly type: string }): void {
@@ -188,22 +233,32 @@ export class Live {
   }
 
   private snapshot(topic: string, pos: string, value: JsonObject): void {
+    // What is still under way when the last reader has gone would stay for ever.
+    if (!this.follows(topic)) return;
     this.topics.snapshot(topic, pos, value);
-    if (isPointTopic(topic)) this.points[topic].take(value as PointTable);
+    const ring = this.ringOf(topic);
+    if (ring) ring.knownFrom ??= this.clock.now() - WINDOW_S;
+    ring?.take(value as PointTable);
     if (topic === "actions") this.noteActions(value as ActionsTopic);
   }
 
+  private follows(topic: string): boolean {
+    return (PAGE_TOPICS as readonly string[]).includes(topic) || this.extra.has(topic);
+  }
+
   private delta(topic: string, pos: string, change: JsonObject): void {
+    if (!this.follows(topic)) return;
     if (!this.topics.delta(topic, pos, change)) {
       void this.refetch(topic);
       return;
     }
     const value = this.topics.get(topic);
-    if (isPointTopic(topic) && value !== undefined) {
+    if (value !== undefined) {
       // Only what came: the rest of the points is in the ring already.
-      this.points[topic].take({
+      this.ringOf(topic)?.take({
         columns: (value as PointTable).columns,
         points: withoutNulls((change as PointTable).points),
+        gaps: (change as PointTable).gaps,
       });
     }
     if (topic === "actions" && value !== undefined) this.noteActions(value as ActionsTopic);
@@ -229,6 +284,7 @@ export class Live {
 
   private becameLive(): void {
     this.cancelPoll();
+    if (this.extra.size) this.connection.send({ type: "subscribe", topics: [...this.extra.keys()] });
     this.set({ state: "live", retryAt: undefined });
   }
 

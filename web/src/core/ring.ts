@@ -1,3 +1,4 @@
+import { GapCauses } from "./gaps";
 import type { PointTable } from "./wire";
 
 /** Aligned columns for a chart. Time in seconds; a null breaks the line. */
@@ -24,6 +25,10 @@ export class PointRing {
   readonly capacity: number;
   /** Grows with every change; a chart that has drawn this version has nothing to do. */
   version = 0;
+  /** From when on a point that isn't here was not measured; undefined while nothing is known. */
+  knownFrom: number | undefined;
+  /** Why points are missing, as far as the server has said. */
+  readonly causes: GapCauses;
   private readonly times: Float64Array;
   private readonly values: readonly Float64Array[];
   private head = 0;
@@ -32,6 +37,7 @@ export class PointRing {
   constructor(names: readonly string[], capacity = 1200) {
     this.names = names;
     this.capacity = capacity;
+    this.causes = new GapCauses(capacity);
     this.times = new Float64Array(capacity);
     this.values = names.map(() => new Float64Array(capacity));
   }
@@ -56,7 +62,9 @@ export class PointRing {
 
   /** Take the points of a topic's value that are not here yet. */
   take(table: PointTable): void {
-    const { columns, points } = table;
+    const { columns, points, gaps } = table;
+    const told = Math.max(...Object.keys(points ?? {}).map((ms) => Number(ms) / 1000), this.newest ?? -Infinity);
+    if (gaps !== undefined && this.causes.take(gaps, told)) this.version += 1;
     if (columns === undefined || points === undefined) return;
     const order = this.names.map((name) => columns.indexOf(name));
     const newest = this.newest ?? -Infinity;
@@ -77,6 +85,21 @@ export class PointRing {
     if (this.size < this.capacity) this.size += 1;
     else this.head = (this.head + 1) % this.capacity;
     this.version += 1;
+  }
+
+  /** Whether a column carries any figure at all. */
+  measures(name: string): boolean {
+    const column = this.values[this.names.indexOf(name)];
+    if (column === undefined) return false;
+    for (let i = 0; i < this.size; i += 1) {
+      if (!Number.isNaN(column[(this.head + i) % this.capacity])) return true;
+    }
+    return false;
+  }
+
+  /** Instants from `from` to `to` that have a point although something of it is missing. */
+  incomplete(from: number, to: number): number[] {
+    return this.causes.within(from, to).filter((at) => this.has(at));
   }
 
   /**
@@ -105,7 +128,19 @@ export class PointRing {
       before = at;
       if (at > to) break;
     }
-    return { times, columns, gaps, count };
+    return { times, columns, gaps: [...gaps, ...this.told(times, from, to, interval)], count };
+  }
+
+  /** Gaps at the ends, where no point follows or comes before: only those with a cause are known. */
+  private told(times: readonly number[], from: number, to: number, interval: number): [number, number][] {
+    const ends = this.causes.within(from, to);
+    const [first, last] = [times[0] ?? Infinity, times.at(-1) ?? -Infinity];
+    const found: [number, number][] = [];
+    const head = ends.filter((at) => at < first);
+    const tail = ends.filter((at) => at > last && at > first);
+    if (head.length) found.push([(head[0] ?? 0) - interval, Math.min(first, (head.at(-1) ?? 0) + interval)]);
+    if (tail.length) found.push([last, Math.max(tail.at(-1) ?? 0, last) + interval]);
+    return found;
   }
 
   /** The figures of the newest point at or before `at`, unless it is older than `reach` seconds. */

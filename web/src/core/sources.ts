@@ -71,9 +71,9 @@ export function endOf({ signal, exit_code }: Source): string | undefined {
   return parts.length ? parts.join(", ") : undefined;
 }
 
-const MISSING = "missing frames";
+export const MISSING_FRAMES = "missing frames";
 const LOSSES: Readonly<Record<string, (n: number) => string>> = {
-  [MISSING]: (n) => `${count(n, "frame")} that the source numbered and nobody received`,
+  [MISSING_FRAMES]: (n) => `${count(n, "frame")} that the source numbered and nobody received`,
   "queue full": (n) => `${count(n, "record")} came faster than they could be taken`,
   "invalid value": (n) => `${count(n, "value")} not finite, or below 0 where that can't be`,
   "series limit": (n) => `${count(n, "record")} of series beyond the most that a source may have`,
@@ -83,7 +83,7 @@ const LOSSES: Readonly<Record<string, (n: number) => string>> = {
 /** Frames that went missing, and records that the source itself had to drop: two things, never one share. */
 export function lost(source: Source): { readonly frames: number; readonly records: number } | undefined {
   if (source.lost === undefined) return undefined;
-  const records = Object.entries(source.losses ?? {}).reduce((n, [reason, more]) => (reason === MISSING ? n : n + more), 0);
+  const records = Object.entries(source.losses ?? {}).reduce((n, [reason, more]) => (reason === MISSING_FRAMES ? n : n + more), 0);
   return { frames: Math.max(0, source.lost - records), records };
 }
 

@@ -48,6 +48,11 @@ export class TopicStore {
     return true;
   }
 
+  /** Nobody follows it any more: the value would only grow old. */
+  forget(topic: string): void {
+    this.states.delete(topic);
+  }
+
   subscribe(topic: string, reader: () => void): Undo {
     const readers = this.readers.get(topic) ?? new Set();
     this.readers.set(topic, readers.add(reader));

@@ -4,19 +4,31 @@ export interface PointTable {
   readonly columns?: readonly string[];
   /** Instant in milliseconds -> one figure per column, null where there is none. */
   readonly points?: Readonly<Record<string, readonly (number | null)[]>>;
+  /** Instant in milliseconds -> why that tick has no point, or what its point is without. */
+  readonly gaps?: Readonly<Record<string, string>>;
 }
 
-export interface SystemTopic extends PointTable {
-  readonly updated_at?: number;
-  readonly interval_s?: number;
+/** What a process uses; the same names for one source and for all together. */
+export interface ProcessFigures {
   readonly cpu_percent?: number;
   readonly memory_mb?: number;
-  readonly memory_percent?: number;
-  readonly memory_total_mb?: number;
   readonly thread_count?: number;
   readonly process_count?: number;
-  readonly cores?: number;
+  readonly open_files?: number;
+  readonly read_bytes_per_s?: number;
+  readonly written_bytes_per_s?: number;
+  readonly loop_lag_s?: number;
+  readonly gc_pause_s?: number;
+  readonly gc_percent?: number;
   readonly own_cpu_percent?: number;
+}
+
+export interface SystemTopic extends PointTable, ProcessFigures {
+  readonly updated_at?: number;
+  readonly interval_s?: number;
+  readonly memory_percent?: number;
+  readonly memory_total_mb?: number;
+  readonly cores?: number;
   readonly live?: number;
 }
 
@@ -39,6 +51,42 @@ export interface NameFigures {
 }
 
 export type Names = Readonly<Record<string, NameFigures>>;
+
+/** What a timed name is: the topics and pages of the two are alike. */
+export type NameKind = "action" | "event";
+
+/** One line of `GET /api/names`. */
+export interface NameRow extends NameFigures {
+  readonly name: string;
+  /** Calls in each of the last 30 stretches of 2 s, oldest first. */
+  readonly recent_counts?: readonly number[];
+}
+
+/** One error of a name, with what was known where it happened. */
+export interface RecentError {
+  readonly at: number;
+  readonly service?: string;
+  readonly source?: string;
+  readonly duration_s?: number;
+  readonly error?: string;
+  /** The traceback as Python prints it; absent where none was recorded. */
+  readonly trace?: string;
+  readonly attributes?: Readonly<Record<string, unknown>>;
+}
+
+export interface RunningCall {
+  readonly service?: string;
+  readonly since_at: number;
+}
+
+/** `action/{name}` and `event/{name}`. */
+export interface NameTopic extends PointTable, NameFigures {
+  readonly name?: string;
+  readonly kind?: string;
+  readonly updated_at?: number;
+  readonly recent_errors?: Readonly<Record<string, RecentError>>;
+  readonly running?: Readonly<Record<string, RunningCall>>;
+}
 
 export interface RunningAction {
   readonly name: string;
@@ -79,7 +127,7 @@ export interface EventsTopic extends PointTable {
 
 export type SourceState = "live" | "silent" | "ended" | "failed" | "terminated" | "killed";
 
-export interface Source {
+export interface Source extends ProcessFigures {
   readonly id: string;
   readonly service?: string;
   readonly project?: string;
@@ -100,11 +148,13 @@ export interface Source {
   readonly sampled?: number;
   readonly late?: number;
   readonly losses?: Readonly<Record<string, number>>;
-  readonly own_cpu_percent?: number;
-  readonly cpu_percent?: number;
-  readonly memory_mb?: number;
-  readonly thread_count?: number;
-  readonly process_count?: number;
+  /** Of the recording itself, in its last interval: longest flush, most records that waited for one. */
+  readonly flush_s?: number;
+  readonly queue_length?: number;
+  /** By how much its instants are behind this server's clock; they are corrected by it. Absent below 1 s. */
+  readonly clock_offset_s?: number;
+  /** By how much its wall clock was set since its start. */
+  readonly clock_jump_s?: number;
   /** The rest comes from `tacho run`, which sees the program from outside. */
   readonly exit_code?: number;
   readonly signal?: string;
@@ -124,8 +174,13 @@ export interface SourcesTopic {
   readonly lost?: number;
   readonly sampled?: number;
   readonly late?: number;
+  /** What the server itself had to drop, by reason. */
+  readonly server_losses?: Readonly<Record<string, number>>;
   readonly sources?: Readonly<Record<string, Source>>;
 }
+
+/** `source/{id}`: one source's row and its own window. */
+export interface SourceTopic extends Partial<Source>, PointTable {}
 
 /** The topics of this page, with the shape that each one's value has. */
 export interface TopicShapes {
@@ -148,6 +203,8 @@ export interface Hello {
   readonly host?: string;
   readonly home?: string;
   readonly first_frame?: boolean;
+  /** False while this server keeps no history. */
+  readonly stored?: boolean;
 }
 
 export type ServerMessage =

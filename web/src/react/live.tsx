@@ -131,6 +131,17 @@ export function useShown<K extends PageTopic>(topic: K): TopicShapes[K] | undefi
   return frozen ? frozen.topics[topic] : current;
 }
 
+/** The same for a topic that is followed only while somebody looks: it stands as it was, or first came, in the pause. */
+export function useShownTopic(topic: string): JsonObject | undefined {
+  const { frozen } = usePage();
+  const current = useTopic(topic);
+  const [kept, setKept] = useState<{ frozen: Frozen; topic: string; value: JsonObject } | null>(null);
+  if (frozen === null) return current;
+  if (kept?.frozen === frozen && kept.topic === topic) return kept.value;
+  if (current !== undefined) setKept({ frozen, topic, value: current });
+  return current;
+}
+
 export function useLink(): Link {
   const { live } = usePage();
   const subscribe = useCallback((listener: () => void) => live.onLink(listener), [live]);

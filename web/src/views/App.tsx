@@ -1,10 +1,9 @@
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { Route, Routes, useLocation, useSearchParams } from "react-router";
 import { forgetInks } from "../charts/paint";
 import { Tape } from "../charts/Tape";
 import { LiveProvider, useLink, useTopic } from "../react/live";
 import { useUi } from "../react/ui";
-import { ActionsPage } from "./ActionsPage";
 import { Denied } from "./Denied";
 import { Empty } from "./Empty";
 import { Sprite } from "./Icon";
@@ -14,12 +13,17 @@ import { PLACES } from "./pages";
 import { PausedBand } from "./PausedBand";
 import { Rail } from "./Rail";
 import { Sheets } from "./Sheets";
-import { SourcesPage } from "./SourcesPage";
-import { SystemPage } from "./SystemPage";
 import { Teach } from "./Teach";
 import { Toast } from "./Toast";
 import { TopBar } from "./TopBar";
+import { nameIn } from "./namePaths";
 import { useKeys } from "./useKeys";
+import { useScrollMemory } from "../react/scroll";
+
+const NamesPage = lazy(() => import("./NamesPage"));
+const NamePage = lazy(() => import("./NamePage"));
+const SystemPage = lazy(() => import("./SystemPage"));
+const SourcesPage = lazy(() => import("./SourcesPage"));
 
 // Canvases of the new theme must find its colours, whoever draws first.
 useUi.subscribe((now, before) => {
@@ -42,10 +46,10 @@ function Frame() {
   const total = useTopic("sources")?.total;
   const { pathname } = useLocation();
   useKeys();
+  useScrollMemory();
   useEffect(() => {
-    const place = PLACES.find(({ path }) => path === pathname);
-    document.title = place ? `${place.name} · Tachograph` : "Tachograph";
-    scrollTo(0, 0);
+    const title = titleOf(pathname);
+    document.title = title ? `${title} · Tachograph` : "Tachograph";
   }, [pathname]);
   if (denied) return <Denied />;
   return (
@@ -58,10 +62,14 @@ function Frame() {
       <main id="content" tabIndex={-1}>
         <Tape />
         <PausedBand />
+        <Suspense>
         <Routes>
           <Route path="/" element={<Home total={total} />} />
           <Route path="/pipelines" element={<Teach page="pipelines" />} />
-          <Route path="/actions" element={<ActionsPage />} />
+          <Route path="/actions" element={<NamesPage key="action" kind="action" />} />
+          <Route path="/actions/*" element={<NamePage kind="action" />} />
+          <Route path="/events" element={<NamesPage key="event" kind="event" />} />
+          <Route path="/events/*" element={<NamePage kind="event" />} />
           <Route path="/system" element={<SystemPage />} />
           <Route path="/quality" element={<Teach page="quality" />} />
           <Route path="/series" element={<Teach page="metrics" />} />
@@ -70,11 +78,19 @@ function Frame() {
           <Route path="/sources" element={<SourcesPage />} />
           <Route path="*" element={<Nowhere />} />
         </Routes>
+        </Suspense>
       </main>
       <Sheets />
       <Toast />
     </div>
   );
+}
+
+function titleOf(pathname: string): string | undefined {
+  const named = /^\/(actions|events)\//.test(pathname) ? nameIn(pathname) : undefined;
+  if (named !== undefined) return named;
+  if (pathname === "/events") return "Events";
+  return PLACES.find(({ path }) => path === pathname)?.name;
 }
 
 /** The overview comes by itself with the first source. */

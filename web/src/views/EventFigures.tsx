@@ -1,5 +1,7 @@
 import { formatDuration, formatNumber, formatPercentage, formatShort } from "../core/format";
 import { useShown } from "../react/live";
+import { NameLink } from "./NameLink";
+import { PageLink } from "./PageLink";
 
 const LISTED = 5;
 
@@ -18,6 +20,9 @@ export function EventFigures() {
       <div className="sec-h">
         <h2>Events</h2>
         <span className="note">since start</span>
+        <PageLink className="end link" to="/events">
+          All {formatNumber(events.names_total ?? Object.keys(events.names ?? {}).length)}
+        </PageLink>
       </div>
       <dl className="pairs">
         <div>
@@ -58,7 +63,9 @@ export function EventFigures() {
           <tbody>
             {names.map(([name, figures]) => (
               <tr key={name}>
-                <td className="name">{name}</td>
+                <td className="name">
+                  <NameLink kind="event" name={name} className="quiet-link" />
+                </td>
                 <td className="num">{formatNumber(figures.count)}</td>
                 <td className="num v1">
                   {formatShort(figures.p95 === undefined ? undefined : figures.p95 * 1000)}

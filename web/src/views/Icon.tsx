@@ -94,6 +94,7 @@ const PATHS = {
   pause: <path d="M5.5 3.5v9M10.5 3.5v9" />,
   play: <path d="M5 3.2v9.6L12.5 8z" />,
   down: <path d="M4 6l4 4 4-4" />,
+  right: <path d="M6 4l4 4-4 4" />,
   theme: (
     <>
       <circle cx="8" cy="8" r="5.5" />

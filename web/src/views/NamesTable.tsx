@@ -2,6 +2,7 @@ import { formatDuration, formatNumber, formatShort, NONE } from "../core/format"
 import type { NamePace, Pace } from "../core/pace";
 import type { NameFigures, Names } from "../core/wire";
 import { Status } from "./Icon";
+import { NameLink } from "./NameLink";
 
 export interface NameRow {
   readonly name: string;
@@ -77,12 +78,10 @@ interface Props {
   rows: readonly NameRow[];
   sort: Column;
   down: boolean;
-  /** Without it the heads say how it is sorted and nothing more. */
-  onSort?: (column: Column) => void;
 }
 
 /** Names with their exact figures; durations in ms. */
-export function NamesTable({ rows, sort, down, onSort }: Props) {
+export function NamesTable({ rows, sort, down }: Props) {
   return (
     <table className="tb names">
       <thead>
@@ -95,11 +94,7 @@ export function NamesTable({ rows, sort, down, onSort }: Props) {
               title={head.title}
               aria-sort={head.column !== sort ? undefined : down ? "descending" : "ascending"}
             >
-              {onSort ? (
-                <button onClick={() => onSort(head.column)}>{mark(head, sort, down)}</button>
-              ) : (
-                mark(head, sort, down)
-              )}
+              {mark(head, sort, down)}
             </th>
           ))}
         </tr>
@@ -122,7 +117,7 @@ function NameLine({ row }: { row: NameRow }) {
   return (
     <tr data-testid="action-row" data-name={row.name}>
       <td className="name" title={figures.services?.join(", ")}>
-        {row.name}
+        <NameLink kind="action" name={row.name} className="quiet-link" />
       </td>
       <td className="num hm">{formatNumber(figures.count)}</td>
       <td className="num hm">{formatNumber(figures.rate)}</td>

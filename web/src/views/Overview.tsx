@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { Tracks } from "../charts/Tracks";
 import { TRACKS } from "../charts/trackSpecs";
-import { formatDuration, formatNumber } from "../core/format";
+import { formatNumber } from "../core/format";
 import { pace } from "../core/pace";
 import type { RunningAction } from "../core/wire";
 import { useLive, usePaused, useShown, useShownNow } from "../react/live";
@@ -11,7 +11,9 @@ import { Cards } from "./Cards";
 import { Status } from "./Icon";
 import { EventFigures } from "./EventFigures";
 import { NamesTable, nameRows, sorted } from "./NamesTable";
+import { NameLink } from "./NameLink";
 import { PageLink } from "./PageLink";
+import { runningFor } from "./RunningCalls";
 import { StretchTitle } from "./StretchTitle";
 import { SourceList } from "./SourceList";
 
@@ -98,7 +100,9 @@ function RunningItem({ action, now }: { action: RunningAction; now: number }) {
   return (
     <li>
       <Status shape="live" />
-      <b>{action.name}</b>
+      <b>
+        <NameLink kind="action" name={action.name} />
+      </b>
       <span className="d">{action.service}</span>
       <span className="z">{runningFor(now - action.since_at)}</span>
     </li>
@@ -106,12 +110,6 @@ function RunningItem({ action, now }: { action: RunningAction; now: number }) {
 }
 
 const SLOWEST = 10;
-
-/** Not below 0, though clocks differ a little; tenths while it is young. */
-function runningFor(seconds: number): string {
-  const age = Math.max(0, seconds);
-  return age < 10 ? `${age.toFixed(2)} s` : age < 60 ? `${age.toFixed(1)} s` : formatDuration(age);
-}
 
 function Slowest() {
   const live = useLive();

@@ -24,14 +24,14 @@ export function PageHead({ title, note, stale }: Props) {
   );
 }
 
-/** A row of figures, each under its name. */
-export function Figures({ items }: { items: readonly (readonly [string, string])[] }) {
+/** A row of figures, each under its name, with the colour of a status if it has one; `wide` has eight of them. */
+export function Figures({ items, wide = false }: { items: readonly (readonly [string, string, string?])[]; wide?: boolean }) {
   return (
-    <dl className="figures">
-      {items.map(([name, figure]) => (
+    <dl className={wide ? "figures eight" : "figures"}>
+      {items.map(([name, figure, tone]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{figure}</dd>
+          <dd className={tone}>{figure}</dd>
         </div>
       ))}
     </dl>

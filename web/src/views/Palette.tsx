@@ -3,17 +3,21 @@ import { useEffect, useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 import { formatNumber } from "../core/format";
 import { projectsOf } from "../core/sources";
-import type { Source } from "../core/wire";
+import type { NameKind, NameRow, Source } from "../core/wire";
 import { useCopyLink } from "../react/copy";
-import { useTopic } from "../react/live";
+import { useLive, useTopic } from "../react/live";
+import { namesOf } from "../react/names";
 import { usePauseToggle } from "../react/pause";
 import { useUi } from "../react/ui";
 import { carried } from "./carried";
 import { Dialog } from "./Dialog";
 import { Icon, shapeOf, Status, type IconName } from "./Icon";
+import { namePath } from "./namePaths";
 import { PLACES } from "./pages";
 
-const NAMES_LISTED = 200;
+/** Of each kind. */
+const NAMES_LISTED = 50;
+const TYPING_MS = 120;
 
 /** Finds pages, actions and sources, and does what the keys do. */
 export default function Palette({ only }: { only?: "projects" }) {
@@ -36,7 +40,7 @@ export default function Palette({ only }: { only?: "projects" }) {
           {!only && <Pages done={close} />}
           {!only && <Commands done={close} />}
           <Projects done={close} />
-          {!only && <Found done={close} idle={search === ""} />}
+          {!only && <Found done={close} search={search.trim()} />}
         </Command.List>
       </Command>
     </Dialog>
@@ -167,36 +171,38 @@ function Projects({ done }: Done) {
 }
 
 /** Actions, events and sources by name; only once somebody types. */
-function Found({ done, idle }: Done & { idle: boolean }) {
+function Found({ done, search }: Done & { search: string }) {
   const navigate = useNavigate();
   const [params] = useSearchParams();
-  const actions = useTopic("actions");
   const sources = useTopic("sources");
-  const go = (pathname: string, q: string) => {
+  const names = useNamesFound(search);
+  const idle = search === "";
+  const go = (pathname: string, source?: string) => {
     done();
     const next = new URLSearchParams(carried(params));
-    next.set("q", q);
+    if (source !== undefined) next.set("source", source);
     void navigate({ pathname, search: next.toString() });
   };
-  const names = Object.entries(actions?.names ?? {}).slice(0, NAMES_LISTED);
   return (
     <>
-      <Command.Group heading="Actions" hidden={idle}>
-        {names.map(([name, figures]) => (
-          <Command.Item key={name} disabled={idle} value={`action ${name}`} onSelect={() => go("/actions", name)}>
-            <Icon name="actions" />
-            <b>{name}</b>
-            <span>{formatNumber(figures.count)} calls</span>
-          </Command.Item>
-        ))}
-      </Command.Group>
+      {KINDS.map((kind) => (
+        <Command.Group key={kind} heading={kind === "action" ? "Actions" : "Events"} hidden={idle || names[kind].length === 0}>
+          {names[kind].map((row) => (
+            <Command.Item key={row.name} value={`${kind} ${row.name}`} onSelect={() => go(namePath(kind, row.name))}>
+              <Icon name={kind === "action" ? "actions" : "sources"} />
+              <b>{row.name}</b>
+              <span>{formatNumber(row.count)} calls</span>
+            </Command.Item>
+          ))}
+        </Command.Group>
+      ))}
       <Command.Group heading="Sources" hidden={idle}>
         {Object.values(sources?.sources ?? {}).map((source) => (
           <Command.Item
             key={source.id}
             disabled={idle}
             value={`source ${source.service ?? ""} ${source.pid ?? ""} ${source.id}`}
-            onSelect={() => go("/sources", source.service ?? source.id)}
+            onSelect={() => go("/sources", source.id)}
           >
             <Status shape={shapeOf(source.state)} />
             <b>{source.service ?? source.id}</b>
@@ -208,4 +214,32 @@ function Found({ done, idle }: Done & { idle: boolean }) {
       </Command.Group>
     </>
   );
+}
+
+const KINDS: readonly NameKind[] = ["action", "event"];
+const NOTHING = { action: [], event: [] };
+
+/** The first names that a search finds, asked of the server: there may be more of them than the page knows. */
+function useNamesFound(search: string): Readonly<Record<NameKind, readonly NameRow[]>> {
+  const live = useLive();
+  const [found, setFound] = useState<Readonly<Record<NameKind, readonly NameRow[]>>>(NOTHING);
+  useEffect(() => {
+    const stop = new AbortController();
+    const load = namesOf(live);
+    const timer = setTimeout(() => {
+      if (search === "") {
+        setFound(NOTHING);
+        return;
+      }
+      const ask = (kind: NameKind) => load({ kind, search, service: "", sort: "count", down: true }, 0, NAMES_LISTED, stop.signal);
+      Promise.all(KINDS.map(ask))
+        .then(([action, event]) => setFound({ action: action?.items ?? [], event: event?.items ?? [] }))
+        .catch(() => undefined);
+    }, TYPING_MS);
+    return () => {
+      clearTimeout(timer);
+      stop.abort();
+    };
+  }, [live, search]);
+  return found;
 }

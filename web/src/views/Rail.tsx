@@ -1,4 +1,4 @@
-import { NavLink, useLocation, useSearchParams } from "react-router";
+import { Link, useLocation, useSearchParams } from "react-router";
 import { formatNumber, formatShort, NONE } from "../core/format";
 import { useTopic } from "../react/live";
 import { useUi } from "../react/ui";
@@ -16,11 +16,11 @@ export function Rail() {
     <nav className="rail" aria-label="Pages">
       <div>
         {PLACES.map((place) => (
-          <NavLink
+          <Link
             key={place.path}
             to={{ pathname: place.path, search: carried(params) }}
-            end={place.path === "/"}
             className={place.near ? "near" : "far"}
+            aria-current={isAt(place.path, pathname) ? "page" : undefined}
             title={place.name}
           >
             <Icon name={place.icon} />
@@ -30,7 +30,7 @@ export function Rail() {
                 {sources.live ?? 0}/{sources.total}
               </span>
             ) : null}
-          </NavLink>
+          </Link>
         ))}
         <button
           className="rail-more"
@@ -45,6 +45,12 @@ export function Rail() {
       </div>
     </nav>
   );
+}
+
+/** Events are the other tab of the actions' page. */
+function isAt(place: string, pathname: string): boolean {
+  const path = pathname === "/events" || pathname.startsWith("/events/") ? "/actions" : pathname;
+  return path === place || (place !== "/" && path.startsWith(`${place}/`));
 }
 
 /** What recording costs, and what it lost: always in sight. */

@@ -25,7 +25,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["Space", "pause the view, and go on; collecting never stops"],
   ["L", "back to live"],
   ["Ctrl K", "search, or run a command"],
-  ["/", "the same"],
+  ["/", "search in the page where it has a field, else the same"],
   ["Y", "copy a link to the stretch in view"],
   ["T", "switch the theme"],
   ["?", "these keys"],
@@ -60,7 +60,8 @@ function Keys() {
           </div>
         ))}
       </dl>
-      <p className="sheet-note">In a chart: drag to zoom, double-click for live. On the tape: arrow keys move the window.</p>
+      <p className="sheet-note">In a chart: drag to zoom, double-click for live. Below the charts and on the tape: arrow keys move the crosshair and the window. In a
+        list of names: arrow keys go from row to row, Enter opens one.</p>
     </Dialog>
   );
 }

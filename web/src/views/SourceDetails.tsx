@@ -1,9 +1,15 @@
-import { Fragment, useEffect, useRef, type ReactNode } from "react";
-import { formatDuration, formatNumber, formatPercentage, formatWhen, mebibytes, NONE } from "../core/format";
+import { Fragment, useEffect, useMemo, useRef, type ReactNode } from "react";
+import { measured, processTracks, recordingTracks, sourceTopic } from "../charts/processSpecs";
+import { Tracks } from "../charts/Tracks";
+import { count, formatBytes, formatDuration, formatNumber, formatPercentage, formatSpan, formatWhen, mebibytes, NONE } from "../core/format";
+import { frameSum } from "../core/frameSum";
 import { endOf, isAlive, lifetime, lossWords, programText, quoted, stateMeaning } from "../core/sources";
 import type { Source } from "../core/wire";
+import { useLive, useTopic } from "../react/live";
+import { Forget } from "./Forget";
 import { shapeOf, Status } from "./Icon";
 import { Figures } from "./PageHead";
+import { PageLink } from "./PageLink";
 
 interface Props {
   id: string;
@@ -37,9 +43,12 @@ export function SourceDetails({ id, source, now, onClose }: Props) {
           {source && <Status shape={shapeOf(source.state)} />}
           {source?.service ?? source?.id ?? "Not known"} <span>{source?.state}</span>
         </h2>
-        <button className="btn" onClick={onClose}>
-          Close <kbd>Esc</kbd>
-        </button>
+        <span className="buttons">
+          {source && !isAlive(source) && <Forget source={source} onForgotten={onClose} />}
+          <button className="btn" onClick={onClose}>
+            Close <kbd>Esc</kbd>
+          </button>
+        </span>
       </header>
       {source === undefined ? (
         <p className="quiet">
@@ -74,9 +83,10 @@ function Body({ source, now }: { source: Source; now: number }) {
           ["Threads", formatNumber(source.thread_count)],
           ["Processes", formatNumber(source.process_count)],
           ["Own cost", source.own_cpu_percent === undefined ? NONE : formatPercentage(source.own_cpu_percent)],
-          ["Lost", formatNumber(source.lost)],
+          ["Lost", formatNumber(source.lost), source.lost ? "crit" : undefined],
         ]}
       />
+      {isAlive(source) && <Charts id={source.id} />}
       <div className={texts.length ? "details-body told" : "details-body"}>
         {texts.length > 0 && (
           <div className="said">
@@ -88,6 +98,25 @@ function Body({ source, now }: { source: Source; now: number }) {
         <Facts source={source} now={now} />
       </div>
     </>
+  );
+}
+
+/** Its own last minute, and what recording takes of it. */
+function Charts({ id }: { id: string }) {
+  const live = useLive();
+  useTopic(sourceTopic(id));
+  const all = useMemo(() => [...processTracks(id).slice(0, 1), ...recordingTracks(id)], [id]);
+  const specs = measured(all, live, id);
+  if (specs.length === 0) return null;
+  return (
+    <div className="tracks wide details-charts" data-testid="source-charts">
+      <Tracks specs={specs} />
+      <p className="details-more">
+        <PageLink className="link" to="/system" source={id}>
+          All it uses, on the System page
+        </PageLink>
+      </p>
+    </div>
   );
 }
 
@@ -109,8 +138,9 @@ function Said({ title, text, kind }: { title: string; text: string; kind: string
 
 function Facts({ source, now }: { source: Source; now: number }) {
   const losses = lossWords(source.losses);
+  const sum = frameSum(source);
   return (
-    <div className="facts">
+    <div className="facts four">
       <Group title="Program">
         <Fact name="Command" testid="source-command">
           {source.command?.length ? <Command arguments={source.command} /> : undefined}
@@ -131,6 +161,15 @@ function Facts({ source, now }: { source: Source; now: number }) {
         </Fact>
         <Fact name="Ended">{isAlive(source) ? "not yet" : when(source.ended_at, now)}</Fact>
         <Fact name="Lifetime">{lifetime(source, now)}</Fact>
+        {source.clock_offset_s !== undefined && (
+          <Fact name="Clock">
+            {clockWords(source.clock_offset_s)}
+            <small>its instants are corrected by that</small>
+          </Fact>
+        )}
+        {source.clock_jump_s !== undefined && (
+          <Fact name="Clock was set">by {signed(source.clock_jump_s)} since its start</Fact>
+        )}
         {source.signal && <Fact name="Signal">{source.signal}</Fact>}
         {source.exit_code !== undefined && <Fact name="Exit code">{source.exit_code}</Fact>}
       </Group>
@@ -138,10 +177,14 @@ function Facts({ source, now }: { source: Source; now: number }) {
         <Fact name="Sent" testid="source-sent">
           {figure(source.sent)}
         </Fact>
-        <Fact name="Received">{figure(source.received)}</Fact>
+        <Fact name="= received">{figure(source.received)}</Fact>
+        <Fact name="+ missing" testid="source-missing">
+          {sum === undefined ? undefined : sum.missing ? <b className="crit">{formatNumber(sum.missing)}</b> : "0"}
+        </Fact>
+        {sum?.onTheWay ? <Fact name="+ on their way">{formatNumber(sum.onTheWay)}</Fact> : null}
         <Fact name="Late">{figure(source.late)}</Fact>
         <Fact name="Left out on purpose">{figure(source.sampled)}</Fact>
-        <Fact name="Lost">
+        <Fact name="Lost, by reason">
           {source.lost === undefined ? undefined : losses.length === 0 ? (
             formatNumber(source.lost)
           ) : (
@@ -153,6 +196,17 @@ function Facts({ source, now }: { source: Source; now: number }) {
             </>
           )}
         </Fact>
+      </Group>
+      <Group title="Recording itself">
+        <Fact name="CPU, of a core">{source.own_cpu_percent === undefined ? undefined : formatPercentage(source.own_cpu_percent)}</Fact>
+        <Fact name="Longest flush">{source.flush_s === undefined ? undefined : formatDuration(source.flush_s)}</Fact>
+        <Fact name="Waited, most">{source.queue_length === undefined ? undefined : count(source.queue_length, "record")}</Fact>
+        {source.open_files !== undefined && <Fact name="Open files">{formatNumber(source.open_files)}</Fact>}
+        {source.written_bytes_per_s !== undefined && (
+          <Fact name="Storage">
+            {formatBytes(source.read_bytes_per_s)}/s read, {formatBytes(source.written_bytes_per_s)}/s written
+          </Fact>
+        )}
       </Group>
     </div>
   );
@@ -195,3 +249,14 @@ const when = (at: number | undefined, now: number) => (at === undefined ? undefi
 const figure = (n: number | undefined) => (n === undefined ? undefined : formatNumber(n));
 /** In tenths: clocks differ a little, and a frame can't come from the future. */
 const age = (at: number, now: number) => Math.max(0.1, Math.round((now - at) * 10) / 10);
+
+/** "2 min 3 s behind", seen from this server. */
+export function clockWords(offset_s: number): string {
+  const size = Math.abs(offset_s);
+  return `${size < 60 ? `${size.toFixed(1)} s` : formatSpan(size)} ${offset_s < 0 ? "ahead" : "behind"}`;
+}
+
+function signed(seconds: number): string {
+  const size = Math.abs(seconds);
+  return `${seconds < 0 ? "−" : "+"}${size < 60 ? `${size.toFixed(1)} s` : formatSpan(size)}`;
+}

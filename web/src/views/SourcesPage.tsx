@@ -1,17 +1,18 @@
 import { useCallback } from "react";
 import { Link, useSearchParams } from "react-router";
 import { formatNumber, formatWhen } from "../core/format";
-import { byInterest, isAlive, lifetime, quoted } from "../core/sources";
-import type { Source } from "../core/wire";
+import { frameSumOf } from "../core/frameSum";
+import { byInterest, isAlive, lifetime, lostOf, quoted } from "../core/sources";
+import type { Source, SourcesTopic } from "../core/wire";
 import { useShown, useShownNow } from "../react/live";
 import { shapeOf, Status } from "./Icon";
 import { Figures, PageHead } from "./PageHead";
-import { SourceDetails } from "./SourceDetails";
+import { clockWords, SourceDetails } from "./SourceDetails";
 import { Lost } from "./SourceList";
 import { Teach } from "./Teach";
 
 /** Every process that reported in the last 24 h, and what became of its frames. */
-export function SourcesPage() {
+export default function SourcesPage() {
   const topic = useShown("sources");
   const now = useShownNow();
   const [params, setParams] = useSearchParams();
@@ -31,19 +32,12 @@ export function SourcesPage() {
       {chosen !== null && (
         <SourceDetails id={chosen} source={topic.sources?.[chosen]} now={now} onClose={close} />
       )}
-      <Figures
-        items={[
-          ["Live", `${formatNumber(topic.live)} of ${formatNumber(topic.total)}`],
-          ["Frames sent", formatNumber(topic.sent)],
-          ["Received", formatNumber(topic.received)],
-          ["Lost", formatNumber(topic.lost)],
-          ["Late", formatNumber(topic.late)],
-          ["Left out on purpose", formatNumber(topic.sampled)],
-        ]}
-      />
+      <ServerLosses losses={topic.server_losses} />
+      <Sum topic={topic} />
       <div className="filter">
         <input
           type="search"
+          data-search="page"
           aria-label="Filter by service, project, host or state"
           placeholder="Filter by service, project, host or state"
           value={q}
@@ -89,6 +83,36 @@ export function SourcesPage() {
   );
 }
 
+/** What became of the frames: the parts add up to what was sent. */
+function Sum({ topic }: { topic: SourcesTopic }) {
+  const all = Object.values(topic.sources ?? {});
+  const sum = frameSumOf(all);
+  const gone = lostOf(all);
+  const parts: [string, string, string?][] = [
+    ["Live", `${formatNumber(topic.live)} of ${formatNumber(topic.total)}`],
+    ["Frames sent", formatNumber(sum?.sent)],
+    ["= received", formatNumber(sum?.received)],
+    ["+ missing", formatNumber(sum?.missing), sum?.missing ? "crit" : undefined],
+    ...(sum?.onTheWay ? ([["+ on their way", formatNumber(sum.onTheWay)]] as [string, string][]) : []),
+    ["of these late", formatNumber(topic.late)],
+    ["Records dropped", formatNumber(gone?.records), gone?.records ? "crit" : undefined],
+    ["Left out on purpose", formatNumber(topic.sampled)],
+  ];
+  return <Figures wide items={parts} />;
+}
+
+/** What the server itself could not keep: nothing is dropped without a count. */
+function ServerLosses({ losses }: { losses: SourcesTopic["server_losses"] }) {
+  const all = Object.entries(losses ?? {}).filter(([, n]) => n > 0);
+  if (all.length === 0) return null;
+  return (
+    <p className="note-line warn-line" role="status" data-testid="server-losses">
+      <Status shape="warn" />
+      This server dropped what it was told: {all.map(([reason, n]) => `${formatNumber(n)} × ${reason}`).join(", ")}.
+    </p>
+  );
+}
+
 function matches(source: Source, needle: string): boolean {
   const { id, service, project, host, pid, state } = source;
   return [id, service, project, host, pid, state].some((field) =>
@@ -116,6 +140,7 @@ function Line({ source, now, chosen, params }: LineProps) {
   const losses = Object.entries(source.losses ?? {}).map(([reason, n]) => `${formatNumber(n)} ${reason}`);
   const details = [
     source.command?.map(quoted).join(" "),
+    source.clock_offset_s !== undefined && `clock ${clockWords(source.clock_offset_s)}`,
     source.git_commit && `commit ${source.git_commit.slice(0, 8)}`,
     source.python && `Python ${source.python}`,
     source.sdk && `recorder ${source.sdk}`,

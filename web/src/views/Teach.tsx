@@ -5,7 +5,7 @@ import { PageHead } from "./PageHead";
 import { PageLink } from "./PageLink";
 import { Status } from "./Icon";
 
-export type TeachPage = "pipelines" | "actions" | "system" | "quality" | "metrics" | "alerts" | "sources";
+export type TeachPage = "pipelines" | "actions" | "events" | "system" | "quality" | "metrics" | "alerts" | "sources";
 
 interface Lesson {
   readonly title: string;
@@ -49,10 +49,25 @@ with tacho.action("upload"):
 `,
     },
   },
+  events: {
+    title: "Events",
+    lead: "Whatever comes in and is handled: messages, requests, rows of a queue, each timed exactly.",
+    points: ["one row per name: how many, how long, how many failed", "each name over time, with its last errors", "the queue that waits"],
+    code: {
+      of: "an event",
+      text: `import tachograph as tacho
+
+with tacho.event("message"):
+    ...
+
+tacho.event("row").record(processing_s=0.05)
+`,
+    },
+  },
   system: {
     title: "System",
-    lead: "CPU, memory, threads and processes of each program that reports, and of all together.",
-    points: ["share of the cores that are really available", "each process counted once", "what recording itself costs"],
+    lead: "CPU, memory, threads, open files and storage of each program that reports, and of all together.",
+    points: ["share of the cores that are really available", "each process counted once, and shown by itself", "how far an event loop is behind, how long collecting garbage takes"],
     code: { of: "record any program", text: "tacho run -- python job.py\n" },
   },
   quality: {

@@ -22,7 +22,11 @@ export function useKeys(): void {
   useEffect(() => {
     const plain: Record<string, () => void> = {
       " ": toggle,
-      "/": () => open("palette"),
+      "/": () => {
+        const field = document.querySelector<HTMLInputElement>("input[data-search]");
+        if (field) field.select();
+        else open("palette");
+      },
       "?": () => open("keys"),
       y: copyLink,
       l: goLive,
