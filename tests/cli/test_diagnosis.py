@@ -366,11 +366,11 @@ def test_processes(proc: Path, tmp_path: Path) -> None:
     process(proc, 6, TACHOGRAPH_JOURNAL="file:///bus", HOME="/h")
     process(proc, 7, "/bus2/abc/00000001.seg")
     found = {finding.seen: finding for finding in elsewhere.processes(own, proc, False)}
-    writes = found["pid 3 (python job.py --password=***) records into /x"]
+    writes = found["pid 3 (python job.py) records into /x"]
     assert (writes.mark, "TACHOGRAPH_HOME=/x" in writes.to_do) == ("problem", True)
-    assert found["pid 5 (python job.py --password=***) would record into /work/place/relative"]
-    assert found["pid 6 (python job.py --password=***) would record into /bus"].mark == "note"
-    bus = found["pid 7 (python job.py --password=***) records into /bus2"]
+    assert found["pid 5 (python job.py) would record into /work/place/relative"]
+    assert found["pid 6 (python job.py) would record into /bus"].mark == "note"
+    bus = found["pid 7 (python job.py) records into /bus2"]
     assert "TACHOGRAPH_JOURNAL=file:/bus2" in bus.to_do
     assert len(found) == 4
     marks = {finding.mark for finding in elsewhere.processes(own, proc, True)}
@@ -398,7 +398,22 @@ def test_processes_switched_off(proc: Path, tmp_path: Path) -> None:
     """TACHOGRAPH_DISABLED in the environment of a process is told."""
     process(proc, 2, TACHOGRAPH_DISABLED="1")
     off = next(elsewhere.processes(tmp_path, proc, False))
-    assert off.seen == "TACHOGRAPH_DISABLED is set for pid 2 (python job.py --password=***)"
+    assert off.seen == "TACHOGRAPH_DISABLED is set for pid 2 (python job.py)"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        (b"/bin/python\0-m\0shop.worker\0--token=x\0", "python -m shop.worker"),
+        (b"python\0-c\0secret = 1\0", "python"),
+        (b"mysqld\0--password=x\0", "mysqld"),
+        (b"", "?"),
+    ],
+)
+def test_command_of_a_process(proc: Path, line: bytes, shown: str) -> None:
+    """Program and script; nothing that may be a secret."""
+    (proc / "1/cmdline").write_bytes(line)
+    assert elsewhere._command(proc, 1) == shown
 
 
 def test_no_proc(tmp_path: Path) -> None:

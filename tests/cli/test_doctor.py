@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tachograph.cli import main
@@ -35,20 +36,33 @@ RECORDING = """
 """
 
 
-def asked(home: Path, *, base: bool = False, **environ: str) -> dict[str, list[dict[str, Any]]]:
-    """The findings of a `tacho doctor --json` in a process of its own, by what they are about."""
+Found = dict[str, list[dict[str, Any]]]
+
+
+def asked(home: Path, **environ: str) -> Found:
+    """The findings about a home, by what they are about."""
+    found = examine({**os.environ, "TACHOGRAPH_HOME": str(home), **environ})
+    return by_name([msgspec.structs.asdict(finding) for finding in found])
+
+
+def command(home: Path, *, base: bool = False, **environ: str) -> Found:
+    """The same of a `tacho doctor --json` in a process of its own."""
     ended = tacho("doctor", "--json", home=home, environ=environ, base=base)
     assert ended.stderr == ""
     answer = json.loads(ended.stdout)
-    found: dict[str, list[dict[str, Any]]] = {}
-    for finding in answer["findings"]:
-        found.setdefault(finding["about"], []).append(finding)
-    problems = sum(finding["mark"] == "problem" for finding in answer["findings"])
-    assert answer["problems"] == problems
-    assert ended.returncode == (1 if problems else 0)
-    for finding in answer["findings"]:
+    marks = [finding["mark"] for finding in answer["findings"]]
+    assert (answer["problems"], answer["notes"]) == (marks.count("problem"), marks.count("note"))
+    assert ended.returncode == (1 if "problem" in marks else 0)
+    return by_name(answer["findings"])
+
+
+def by_name(findings: list[dict[str, Any]]) -> Found:
+    """Sorted by what they are about. What isn't well says what is allowed and what to do."""
+    found: Found = {}
+    for finding in findings:
         assert finding["seen"]
         assert finding["mark"] == "ok" or (finding["allowed"] and finding["to_do"]), finding
+        found.setdefault(finding["about"], []).append(finding)
     return found
 
 
@@ -62,14 +76,14 @@ def said(findings: list[dict[str, Any]], words: str) -> dict[str, Any]:
 def test_base_install(home: Path) -> None:
     """It works where msgspec and psutil are all there is, names what the dashboard needs, makes
     no home, and leaves nothing behind in one."""
-    found = asked(home, base=True)
+    found = command(home, base=True)
     server = said(found["server"], "not installed here: fastapi")
     assert server["mark"] == "note"
     assert "pip install 'tachograph[server]'" in server["to_do"]
     assert found["trial"][0]["mark"] == "ok"
     assert not home.exists()
     home.mkdir(mode=0o700)
-    asked(home, base=True)
+    command(home, base=True)
     assert list(home.iterdir()) == []
 
 
@@ -156,7 +170,7 @@ def test_a_home_that_was_deleted_under_a_program(home: Path) -> None:
 
 def test_switched_off(home: Path) -> None:
     """Here, and in a process that runs."""
-    found = asked(home, TACHOGRAPH_DISABLED="1")
+    found = command(home, TACHOGRAPH_DISABLED="1")
     assert found["recording"][0]["mark"] == "problem"
     assert found["trial"][0]["mark"] == "ok"
     waits = "print('here', flush=True)\ninput()"
@@ -318,6 +332,15 @@ def test_text(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_text_that_would_play_with_the_terminal() -> None:
     """Control characters of somebody's command line are shown as question marks."""
     assert "?[2Jevil?" in text([problem("a", "\x1b[2Jevil\n", "b", "c")])
+
+
+def test_a_path_that_is_no_text(tmp_path: Path) -> None:
+    """A home of any bytes is told, on a terminal and as JSON."""
+    home = tmp_path / os.fsdecode(b"\xff\xfe")
+    assert "??, from TACHOGRAPH_HOME" in command(home)["home"][0]["seen"]
+    ended = tacho("doctor", home=home)
+    assert "??, from TACHOGRAPH_HOME" in ended.stdout
+    assert ended.stderr == ""
 
 
 def test_a_check_that_fails() -> None:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             "version": tachograph.__version__,
             "problems": marks["problem"],
             "notes": marks["note"],
-            "findings": found,
+            "findings": [_utf8(finding) for finding in found],
         }
         print(msgspec.json.format(msgspec.json.encode(answer)).decode())
     else:
@@ -152,6 +152,12 @@ def text(found: list[Finding]) -> str:
     marks = Counter(finding.mark for finding in found)
     lines.append(f"{_count(marks['problem'], 'problem')}, {_count(marks['note'], 'note')}")
     return "\n".join(lines)
+
+
+def _utf8(finding: Finding) -> Finding:
+    """A path may be any bytes; JSON may not."""
+    words = msgspec.structs.asdict(finding)
+    return Finding(**{key: text.encode("utf-8", "replace").decode() for key, text in words.items()})
 
 
 def _count(number: int, noun: str) -> str:

@@ -16,7 +16,6 @@ from tachograph.cli.diagnosis.finding import Finding, note, ok, problem
 from tachograph.errors import ConfigError
 from tachograph.home import home_path
 from tachograph.journal.file import FileJournal
-from tachograph.sdk.identity import scrubbed
 from tachograph.sdk.settings import Settings
 
 #: Where homes of other users and of services lie, below the root.
@@ -188,12 +187,14 @@ def _variables(proc: Path, pid: int) -> dict[str, str]:
 
 
 def _command(proc: Path, pid: int) -> str:
+    """Program and script, or module. No more of it: what follows may hold secrets."""
     try:
         data = (proc / str(pid) / "cmdline").read_bytes()
     except OSError:
         data = b""
-    words = scrubbed([os.fsdecode(word) for word in data.split(b"\0") if word])[:3]
-    text = " ".join([os.path.basename(words[0]), *words[1:]]) if words else "?"
+    first, *words = [os.fsdecode(word) for word in data.split(b"\0") if word] or ["?"]
+    named = words[:2] if words[:1] == ["-m"] else [w for w in words[:1] if not w.startswith("-")]
+    text = " ".join([os.path.basename(first), *named])
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
