@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tachograph._version import __version__
-from tachograph.server import connection
+from tachograph.server import connection, websocket
 from tachograph.server.outbox import Outbox
 from tests.programs import eventually
 from tests.server.serving import VIEW, Message, Page, Reporting, Serving, bearer, serving
@@ -598,3 +599,111 @@ def test_everybody_leaves(served: Serving) -> None:
     assert eventually(lambda: not served.follower.hub.members)
     assert served.follower.hub._channels == {}
     assert eventually(lambda: not connections(served))
+
+
+# --- who listens, and how much ----------------------------------------------------------------
+
+
+def test_who_listens(served: Serving) -> None:
+    """Clients, their channels and what they were sent are told, and what they were sent stays in
+    the sum when they have gone."""
+
+    def status() -> Any:
+        return served.http.get("/api/performance/websocket/status").json()
+
+    assert eventually(lambda: status()["clients"] == 0)
+    before = status()["sent_bytes"]
+    with served.page("topics=seen&rate=5") as one, served.page("topics=seen&format=full") as two:
+        begun(one)
+        two.next()
+        served.publish("seen", {"text": "x" * 1000})
+        one.until_type("delta")
+        two.next()
+        told = status()
+        assert (told["clients"], told["lagging"], told["waiting_bytes"]) == (2, 0, 0)
+        channels = {entry["format"]: entry for entry in told["channels"]}
+        assert channels["delta"]["topic"] == channels["full"]["topic"] == "seen"
+        assert (channels["delta"]["rate"], channels["delta"]["clients"]) == (5.0, 1)
+        assert channels["delta"]["encoded"] == 1
+        assert told["sent_bytes"] - before > 2000
+    assert eventually(lambda: status()["clients"] == 0)
+    assert status()["sent_bytes"] - before > 2000
+    assert status()["channels"] == []
+
+
+def test_a_client_that_talks_without_end(served: Serving) -> None:
+    """So many messages in ten seconds are nobody's wishes: it is told so, and let go with a code
+    that means not to come back the same way. Others are not concerned."""
+    with served.page("topics=talk&rate=60") as page, served.page("topics=talk") as other:
+        begun(page)
+        begun(other)
+        with pytest.raises(ConnectionClosed) as caught:
+            ping_for_ever(other)
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == websocket.CLOSE_TOO_MANY_MESSAGES
+        served.publish("talk", {"a": 1})
+        assert page.until_type("delta")["value"] == {"a": 1}
+
+
+def ping_for_ever(page: Page) -> None:
+    while True:
+        page.connection.send("ping")
+        page.next()
+
+
+def test_one_client_too_many(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit a client is told to come back later; who is there stays."""
+    monkeypatch.setattr(websocket, "MAX_CLIENTS", 1)
+    assert eventually(lambda: not served.follower.hub.members)
+    with served.page("topics=room&rate=60") as page:
+        begun(page)
+        with served.page("topics=room") as other, pytest.raises(ConnectionClosed) as caught:
+            other.next()
+        assert caught.value.rcvd is not None
+        assert caught.value.rcvd.code == websocket.CLOSE_TOO_MANY_CLIENTS
+        served.publish("room", {"a": 1})
+        assert page.until_type("delta")["value"] == {"a": 1}
+
+
+def test_a_thousand_connections_from_one_place(served: Serving) -> None:
+    """Somebody who opens a thousand connections costs their bytes and no task, and a client that
+    was there before gets its changes meanwhile."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    assert eventually(lambda: not served.follower.hub.members)
+    with served.page("topics=herd&rate=60") as page:
+        begun(page)
+        crowd = [raw(served, "herd") for _ in range(1000)]
+        try:
+            assert eventually(lambda: len(served.follower.hub.members) == 1001)
+            served.publish("herd", {"a": 1})
+            assert page.until_type("delta")["value"] == {"a": 1}
+            tasks = asyncio_tasks(served)
+        finally:
+            for one in crowd:
+                one.close()
+        assert tasks < 50
+    assert eventually(lambda: not served.follower.hub.members)
+
+
+def asyncio_tasks(served: Serving) -> int:
+    """How many tasks the server's loop has."""
+    uvicorn = served.service._uvicorn
+    assert uvicorn is not None
+    return len(uvicorn.server_state.tasks)
+
+
+def raw(served: Serving, topic: str) -> socket.socket:
+    """A client that has said what it wants, and does nothing more."""
+    plain = socket.create_connection(("127.0.0.1", served.port))
+    lines = [
+        f"GET /ws?topics={topic} HTTP/1.1",
+        f"Host: 127.0.0.1:{served.port}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+        f"Authorization: Bearer {VIEW}",
+    ]
+    plain.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    return plain

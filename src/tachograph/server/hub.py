@@ -34,6 +34,14 @@ def computed(name: str) -> bool:
     return name in COMPUTED or name.startswith(EACH)
 
 
+class Gone:
+    """What clients were sent, and what was left out for them, who have left."""
+
+    def __init__(self) -> None:
+        self.sent_bytes = 0
+        self.dropped = 0
+
+
 class Hub:
     """See the module. `schedule(at)` is called when a change has to wait until `at`."""
 
@@ -43,6 +51,7 @@ class Hub:
         self.published_changed = False
         #: Everybody who has a connection.
         self.members: dict[Outbox, None] = {}
+        self.gone = Gone()
         #: Called when a topic comes into being, with its name.
         self.on_new: Callable[[str], object] = _nothing
         self._compute = compute
@@ -163,6 +172,17 @@ class Hub:
         if not members:
             del self._members[channel]
             del self._channels[channel.key]
+
+    def part(self, outbox: Outbox) -> None:
+        """A client's connection is over."""
+        if outbox in self.members:
+            del self.members[outbox]
+            self.gone.sent_bytes += outbox.line.written_bytes
+            self.gone.dropped += outbox.dropped
+
+    def channels(self) -> list[tuple[Channel, int]]:
+        """Every channel, and how many listen to it."""
+        return [(channel, len(members)) for channel, members in self._members.items()]
 
     def remind(self, now: float, interval_s: float) -> None:
         """Tell who heard nothing in this interval that the connection lives."""

@@ -12,6 +12,13 @@ from tachograph.server.connection import framed
 class Line(Protocol):
     """A connection as an outbox needs it."""
 
+    written_bytes: int
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Written, and not yet taken by the network."""
+        ...
+
     @property
     def full(self) -> bool:
         """Whether it takes nothing more; when that is over, `Outbox.drained` has to be called."""

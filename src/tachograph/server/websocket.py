@@ -124,7 +124,7 @@ class Client:
 
     def lost(self) -> None:
         """It is over."""
-        self._follower.hub.members.pop(self._outbox, None)
+        self._follower.hub.part(self._outbox)
         for channel in self._channels.values():
             self._follower.hub.leave(self._outbox, channel)
         self._channels.clear()
