@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from tachograph.model import (
     Clock,
     CounterTick,
@@ -25,6 +27,7 @@ from tachograph.model import (
 from tachograph.sdk import limits
 from tachograph.sdk.details import Details
 from tachograph.sdk.inbox import InstrumentKey, TimerKey
+from tachograph.sdk.scrub import Scrubber, lines, published
 from tachograph.sdk.sums import TimerSum, Timing
 
 #: Lines of standard error that one frame may carry.
@@ -35,15 +38,16 @@ _SAMPLED = ("span rate", True)
 class Accumulator:
     """See the module."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, scrub: Scrubber | None = None) -> None:
         self.source = source
+        self._scrub = scrub or Scrubber()
         self.timers: dict[TimerKey, TimerSum | None] = {}
         self.numbers: dict[InstrumentKey, int | None] = {}
         self.values: dict[int, float] = {}
         self.gauges: dict[int, float | None] = {}
         self.topics: dict[str, dict[str, Any]] = {}
         self.losses: dict[tuple[str, bool], int] = {}
-        self.spans = Details()
+        self.spans = Details(self._scrub)
         self._definitions: list[Definition] = []
         self._new_definitions = 0
         self._dirty_timers: set[TimerSum] = set()
@@ -54,8 +58,14 @@ class Accumulator:
         self._clocks: list[Clock] = []
         self._lines: list[Line] = []
         self._stacks: list[Stack] = []
+        self._line = lines(self._scrub.text)
 
     # -- what comes in -----------------------------------------------------
+
+    def take_scrubber(self, scrub: Scrubber) -> None:
+        """From now on, what this one calls a secret is hidden."""
+        self._scrub = self.spans.scrub = scrub
+        self._line = lines(scrub.text)
 
     def add_calls(self, key: TimerKey, plain: list[float], rest: Sequence[Timing] = ()) -> None:
         """Calls of one name: the seconds of plain ones, and those with more to say."""
@@ -109,6 +119,7 @@ class Accumulator:
 
     def publish(self, topic: str, value: dict[str, Any]) -> None:
         """Merge `value`, which JSON can carry, into the topic, key by key."""
+        value = published(value)
         for store in (self.topics, self._dirty_topics):
             store.setdefault(topic, {}).update(value)
 
@@ -130,14 +141,15 @@ class Accumulator:
 
     def add_line(self, at_ns: int, text: str) -> None:
         """A line of standard error; of too many between two frames the newest are kept."""
-        self._lines.append(Line(at_ns, limits.text(text, limits.MAX_TEXT)))
+        self._lines.append(Line(at_ns, limits.text(self._line(text), limits.MAX_TEXT)))
         if len(self._lines) > LINES_PER_FRAME:
             self.lose("lines of stderr", 1, sampled=True)
             del self._lines[0]
 
     def add_stack(self, at_ns: int, calls: list[str]) -> None:
         """What the program is doing."""
-        self._stacks = [Stack(at_ns, [limits.text(call, limits.MAX_NAME) for call in calls[-100:]])]
+        told = [limits.text(self._scrub.text(call), limits.MAX_NAME) for call in calls[-100:]]
+        self._stacks = [Stack(at_ns, told)]
 
     def total(self, kind: str) -> tuple[int, int, float]:
         """Count, errors and seconds of all timers of one span kind."""
@@ -154,20 +166,28 @@ class Accumulator:
         return len(self._definitions) < limits.MAX_SERIES
 
     def _define_timer(self, key: TimerKey) -> TimerSum | None:
-        clean = (key[0], limits.text(key[1], limits.MAX_NAME), _clean(key[2]))
+        clean = (key[0], limits.text(key[1], limits.MAX_NAME), self._clean(key[2]))
+        # Names that become equal by cutting share one timer.
+        timer = self.timers.get(clean) or self._new_timer(clean)
         if clean != key:
-            # Names that become equal by cutting share one timer.
             self._count_cut(key[1])
-            timer = self.timers.get(clean) or self._define_timer(clean)
             if timer is not None and _small(key[1], key[2]):
                 self._alias(self.timers, key, timer)
-            return timer
+        return timer
+
+    def _new_timer(self, key: TimerKey) -> TimerSum | None:
         if not self._room():
             return None
         kind, name, labels = key
         timer = self.timers[key] = TimerSum(len(self._definitions) + 1)
         self._define(Definition(timer.id, "timer", name, "s", dict(labels), "sum", kind))
         return timer
+
+    def _clean(self, labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        """Labels without secrets, cut to their limits, in order."""
+        if not labels:
+            return ()
+        return tuple(sorted(limits.labels(self._scrub.labels(dict(labels)).items()).items()))
 
     def _count_cut(self, name: Any) -> None:
         if not isinstance(name, str) or len(name) > limits.MAX_NAME:
@@ -191,17 +211,20 @@ class Accumulator:
             kind,
             limits.text(name, limits.MAX_NAME),
             limits.text(unit, limits.MAX_LABEL_KEY),
-            _clean(labels),
+            self._clean(labels),
             merge if merge in ("sum", "max", "min", "last") else "sum",
         )
+        number = self.numbers.get(clean) or self._new_number(clean)
         if clean != key:
             self._count_cut(name)
-            number = self._number_of(clean)
             if number and _small(name, labels):
                 self._alias(self.numbers, key, number)
-            return number
+        return number
+
+    def _new_number(self, key: InstrumentKey) -> int:
         if not self._room():
             return 0
+        kind, name, unit, labels, merge = key
         number = self.numbers[key] = len(self._definitions) + 1
         self._define(Definition(number, kind, name, unit, dict(labels), merge))  # type: ignore[arg-type]
         return number
@@ -231,7 +254,7 @@ class Accumulator:
 
     def frame(self, at_ns: int, goodbye: Goodbye | None = None) -> Frame:
         """What is new since the frame before."""
-        frame = Frame(at_ns, goodbye=goodbye)
+        frame = Frame(at_ns, goodbye=self._last_words(goodbye))
         # Most frames say little, and what isn't set costs nothing.
         if self._new_definitions:
             frame.definitions = self._definitions[-self._new_definitions :]
@@ -246,7 +269,7 @@ class Accumulator:
         if self._dirty_losses:
             frame.losses = [Loss(key[0], self.losses[key], key[1]) for key in self._dirty_losses]
         frame.clocks, frame.lines, frame.stacks = self._clocks, self._lines, self._stacks
-        self._clean()
+        self._forget_news()
         return frame
 
     def checkpoint(self, at_ns: int, now: float = 0.0, goodbye: Goodbye | None = None) -> Frame:
@@ -263,14 +286,22 @@ class Accumulator:
             [Publish(topic, value) for topic, value in self.topics.items()],
             [Loss(reason, count, sampled) for (reason, sampled), count in self.losses.items()],
             self._clocks,
-            goodbye,
+            self._last_words(goodbye),
             self._lines,
             self._stacks,
         )
-        self._clean()
+        self._forget_news()
         return frame
 
-    def _clean(self) -> None:
+    def _last_words(self, goodbye: Goodbye | None) -> Goodbye | None:
+        if goodbye is None:
+            return None
+        reason = limits.text(self._scrub.text(goodbye.reason), limits.MAX_ERROR)
+        return msgspec.structs.replace(
+            goodbye, reason=reason, error=self._scrub.text(goodbye.error)
+        )
+
+    def _forget_news(self) -> None:
         self._new_definitions = 0
         self._dirty_timers.clear()
         self._dirty_values.clear()
@@ -281,10 +312,6 @@ class Accumulator:
         self._clocks = []
         self._lines = []
         self._stacks = []
-
-
-def _clean(labels: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(limits.labels(labels).items())) if labels else ()
 
 
 def _small(name: Any, labels: tuple[tuple[str, str], ...]) -> bool:

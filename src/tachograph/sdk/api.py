@@ -29,7 +29,8 @@ def configure(service: str | None = None, project: str | None = None, **options:
 
     `service` defaults to the script's name, `project` to the name of the git root's folder.
     Options: `interval_s` (seconds between two samples of the process tree, 1.0), `home`
-    (a directory), `enabled`. What can't be taken is warned of and ignored.
+    (a directory), `enabled`, `scrub` (a list of names whose values are secret here, too). What
+    can't be taken is warned of and ignored.
     """
     settings = recording.settings()
     for key, value in {"service": service, "project": project, **options}.items():

@@ -1,7 +1,7 @@
 """Spans one by one: those that are open, and those whose end is told whole.
 
-Owned by the flusher. Instants come as a pair: `now` is perf_counter's reading, by which spans
-are timed, and `now_ns` the wall clock's at that same moment.
+Owned by the flusher. What they say loses its secrets here. Instants come as a pair: `now` is
+perf_counter's reading, by which spans are timed, and `now_ns` the wall clock's at that moment.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from tachograph.model import SpanEnd, SpanStart
 from tachograph.sdk import limits
 from tachograph.sdk.inbox import Ended
-from tachograph.sdk.scope import CHILDREN, PARENT, ROOT, START, Node, Note, note_of
+from tachograph.sdk.scope import CHILDREN, FAILURE, PARENT, ROOT, START, Node, Note, note_of
+from tachograph.sdk.scrub import Scrubber
+from tachograph.sdk.traces import Traces
 
 #: Spans that may be listed as open at once; what is open beyond is seen when it ends.
 OPEN_SPANS = 100_000
@@ -20,13 +22,15 @@ OPEN_SPANS = 100_000
 class Details:
     """See the module."""
 
-    def __init__(self) -> None:
+    def __init__(self, scrub: Scrubber) -> None:
+        self.scrub = scrub
         self.open: dict[int, Node] = {}
         self.started: list[SpanStart] = []
         self.ended: list[SpanEnd] = []
         #: Spans that ended without being told whole.
         self.left_out = 0
         self._last = 0
+        self._traces = Traces()
 
     def list_open(self, node: Node, now: float, now_ns: int) -> None:
         """Show a running span; from here on its end is told."""
@@ -48,6 +52,7 @@ class Details:
                 self.left_out -= 1
             self.open.pop(self._number(node), None)
             duration = end - node[START]
+            error, trace = self._failure_of(node)
             self.ended.append(
                 SpanEnd(
                     note.number,
@@ -57,8 +62,9 @@ class Details:
                     now_ns - int((now - end) * 1e9),
                     duration,
                     max(0.0, duration - node[CHILDREN]),
-                    limits.text(note.error, limits.MAX_TEXT),
-                    limits.attributes(note.span.attributes),
+                    error,
+                    limits.attributes(self.scrub.attributes(note.span.attributes)),
+                    trace,
                 )
             )
 
@@ -79,8 +85,16 @@ class Details:
             note.span.kind,
             limits.text(note.span.name, limits.MAX_NAME),
             now_ns - int((now - node[START]) * 1e9),
-            limits.attributes(note.span.attributes),
+            limits.attributes(self.scrub.attributes(note.span.attributes)),
         )
+
+    def _failure_of(self, node: Node) -> tuple[str, str]:
+        """Error and traceback, both "" for one that went well."""
+        if len(node) <= FAILURE:
+            return "", ""
+        failure = node[FAILURE]
+        error = limits.text(self.scrub.text(failure.error), limits.MAX_ERROR)
+        return error, self._traces.text(failure.raised, self.scrub)
 
     def _number(self, node: Node) -> int:
         """The span's id; what is around the outermost span has 0."""

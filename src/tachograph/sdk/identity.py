@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import sys
 import time
@@ -17,30 +16,7 @@ from tachograph.model import Source
 from tachograph.sdk import limits
 from tachograph.sdk.ids import new_id
 from tachograph.sdk.notebook import notebook_service
-
-_SECRET = re.compile(
-    r"(?i)(pass(?:word|wd)?|token|secret|api[-_]?key|key|auth(?:orization)?|credentials?)(=|:|$)"
-)
-_URL = re.compile(r"(?<=://)[^/@\s:]+:[^/@\s]+(?=@)")
-
-
-def scrubbed(command: list[str]) -> tuple[str, ...]:
-    """A command line without values of options that look secret, and without URL passwords."""
-    words: list[str] = []
-    hide = False
-    for word in command[:64]:
-        word = _URL.sub("***:***", word)
-        if hide and not word.startswith("-"):
-            words.append("***")
-            hide = False
-            continue
-        hide = False
-        name, mark, _ = word.partition("=")
-        if _SECRET.search(name.lstrip("-")) and (mark or word.startswith("-")):
-            hide = not mark
-            word = f"{name}=***" if mark else word
-        words.append(limits.text(word, 256))
-    return tuple(words)
+from tachograph.sdk.scrub import Scrubber
 
 
 def git_root(start: Path) -> Path | None:
@@ -96,7 +72,11 @@ def default_service() -> str:
 
 
 def new_source(
-    service: str | None, project: str | None, interval_s: float, parent: str = ""
+    service: str | None,
+    project: str | None,
+    interval_s: float,
+    parent: str = "",
+    scrub: Scrubber | None = None,
 ) -> Source:
     """This process as a source, with a fresh id."""
     script = getattr(sys.modules.get("__main__"), "__file__", None)
@@ -105,7 +85,7 @@ def new_source(
     return msgspec.structs.replace(
         source,
         pid=os.getpid(),
-        command=scrubbed(getattr(sys, "orig_argv", None) or sys.argv),
+        command=(scrub or Scrubber()).command(getattr(sys, "orig_argv", None) or sys.argv),
         python=".".join(map(str, sys.version_info[:3])),
         parent=parent or os.environ.get("TACHOGRAPH_PARENT", ""),
     )
@@ -117,7 +97,7 @@ def child_source(
     """Another process as a source, reported by this one."""
     folder = next((Path(word).resolve().parent for word in command[1:] if _is_file(word)), None)
     source = _source(id, folder, service, project, interval_s)
-    return msgspec.structs.replace(source, pid=pid, command=scrubbed(list(command)))
+    return msgspec.structs.replace(source, pid=pid, command=Scrubber().command(command))
 
 
 def _is_file(word: str) -> bool:

@@ -28,6 +28,9 @@ LIMIT = 200_000
 PATIENCE_S = 0.5
 #: Individual spans that are kept each second, over all names.
 DETAILS_PER_SECOND = 10_000
+#: Failures that are told whole each second: of one name, and over all names.
+FAILURES_PER_NAME = 5
+FAILURES_PER_SECOND = 100
 #: Names whose trays are found at once. They are a cache: with more, it begins anew.
 NAMES = 10_000
 
@@ -47,6 +50,8 @@ class Tray:
 
     __slots__ = (
         "__weakref__",
+        "failures",
+        "failures_renew",
         "keep",
         "key",
         "line",
@@ -72,6 +77,9 @@ class Tray:
         #: So many calls are still wanted in detail, until `renew` (by perf_counter).
         self.keep = 0
         self.renew = 0.0
+        #: The same for failures, which come first.
+        self.failures = 0
+        self.failures_renew = 0.0
 
     def announce(self) -> None:
         """Say that something lies here."""
@@ -80,6 +88,16 @@ class Tray:
         # The flusher may have gone to sleep since the caller looked.
         if inbox.idle:
             inbox.ring()
+
+    def admit_failure(self, now: float) -> bool:
+        """Whether one more failure of this name is told whole. `now` is perf_counter's."""
+        if now >= self.failures_renew:
+            self.failures, self.failures_renew = FAILURES_PER_NAME, now + 1.0
+        if not self.failures or not inbox.failures:
+            return False
+        self.failures -= 1
+        inbox.failures -= 1
+        return True
 
     def take(self) -> tuple[list[float], list[Timing]]:
         """Everything that lies here."""
@@ -106,6 +124,7 @@ class Inbox:
         "details",
         "dropped",
         "ended",
+        "failures",
         "gauges",
         "idle",
         "invalid",
@@ -137,6 +156,7 @@ class Inbox:
         self.room = 0
         self.until = 0.0
         self.details = DETAILS_PER_SECOND
+        self.failures = FAILURES_PER_SECOND
         self.dropped = 0
         self.invalid = 0
         self.idle = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tachograph.sdk.accumulate import Accumulator
-from tachograph.sdk.inbox import DETAILS_PER_SECOND, inbox, taken
+from tachograph.sdk.inbox import DETAILS_PER_SECOND, FAILURES_PER_SECOND, inbox, taken
 from tachograph.sdk.scope import ROOT, SPAN, Node, Note
 
 
@@ -61,7 +61,7 @@ class Intake:
         self._state.count_left_out()
         if now >= self._renew_at:
             self._renew_at = now + 1.0
-            inbox.details = DETAILS_PER_SECOND
+            inbox.details, inbox.failures = DETAILS_PER_SECOND, FAILURES_PER_SECOND
 
     def _count_losses(self) -> None:
         dropped, invalid = inbox.dropped, inbox.invalid

@@ -15,6 +15,8 @@ MAX_LABEL_KEY = 64
 MAX_LABEL_VALUE = 256
 MAX_TEXT = 2_000
 MAX_ATTRIBUTES = 64
+MAX_ERROR = 500
+MAX_TRACE = 8_000
 
 
 def text(value: object, limit: int) -> str:

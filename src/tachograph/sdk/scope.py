@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 #: An open span: the span or a Note, the node around it, its start by perf_counter, and the
 #: seconds of its children so far. A list, because nothing else is made and read as quickly.
-#: At its end the node around it becomes None.
+#: At its end the node around it becomes None. One that has failed is longer: its Failure follows.
 Node = list[Any]
-SPAN, PARENT, START, CHILDREN = range(4)
+SPAN, PARENT, START, CHILDREN, FAILURE = range(5)
 #: What is around the outermost span. What it gathers as seconds of children means nothing.
 ROOT: Node = [None, None, 0.0, 0.0]
 #: Instead of a thread: this scope belongs to one span in a task.
@@ -39,11 +39,10 @@ TASK = -1
 class Note:
     """What only few nodes have beside their span. A span that sees one at its end looks closer."""
 
-    __slots__ = ("error", "foreign", "listed", "number", "silent", "span")
+    __slots__ = ("foreign", "listed", "number", "silent", "span")
 
     def __init__(self, span: Span) -> None:
         self.span = span
-        self.error = ""
         #: The flusher gives it, to itself and others it speaks of. 0: not yet.
         self.number = 0
         #: The flusher has it among the open ones, and waits for its end.
@@ -81,6 +80,7 @@ class Scope:
         node[PARENT] = None
         if self.top is node:
             self.top = around
+            return
         for inner in self:
             if inner[PARENT] is node:
                 inner[PARENT] = around

@@ -15,6 +15,7 @@ from tachograph.journal.base import Journal
 # At the top, not where it is used: an import on the flusher's thread would hold the import
 # lock when the program forks, and the child could never import again.
 from tachograph.journal.file import FileJournal
+from tachograph.sdk.scrub import Scrubber
 
 _FALSE = ("", "0", "false", "no", "off")
 
@@ -31,11 +32,13 @@ class Settings:
     #: A journal to write to, for tests and brokers; otherwise files below `home`.
     journal: Journal | None = None
     enabled: bool = True
+    #: Names that are secrets here, beside those that are everywhere.
+    scrub: tuple[str, ...] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def changed(self, **given: Any) -> Settings:
         """These settings with others laid over. Raises ConfigError for what can't be taken."""
-        allowed = ("service", "project", "interval_s", "home", "journal", "enabled")
+        allowed = ("service", "project", "interval_s", "home", "journal", "enabled", "scrub")
         for key in given:
             if key not in allowed:
                 raise ConfigError(
@@ -50,7 +53,14 @@ class Settings:
             )
         if "home" in given:
             given["home"] = Path(given["home"])
+        if "scrub" in given:
+            given["scrub"] = _words(given["scrub"], self.scrub)
         return replace(self, **given)
+
+    @property
+    def scrubber(self) -> Scrubber:
+        """What hides secrets, by the words of `scrub` and of TACHOGRAPH_SCRUB too."""
+        return Scrubber((*self.scrub, *self.environ.get("TACHOGRAPH_SCRUB", "").split(",")))
 
     @property
     def disabled(self) -> bool:
@@ -79,3 +89,15 @@ class Settings:
             journal = FileJournal(ensure_home(home) / "journal")
         journal.enforce_cap()
         return journal
+
+
+def _words(given: Any, before: tuple[str, ...]) -> tuple[str, ...]:
+    words = tuple(given) if isinstance(given, list | tuple | set | frozenset) else ()
+    if not words or not all(
+        isinstance(word, str) and any(map(str.isalpha, word)) for word in words
+    ):
+        raise ConfigError(
+            f"configure(scrub={given!r}): allowed is a list of names, as in ['iban', 'pin code']; "
+            f"it stays at {list(before)}"
+        )
+    return words[:100]

@@ -3,7 +3,8 @@
 A span is a name with a tray. Entered, it puts a node into its thread's or task's chain; at
 the end it takes the node out and puts the duration down. So one span may be entered again,
 inside itself, or by many threads and tasks at once. The first few ends of a name in each
-second go to the flusher whole; what is open it finds from the chains.
+second go to the flusher whole, and so do the first few that failed, with their tracebacks;
+what is open it finds from the chains.
 
 Rules that keep the host safe: nothing here raises, nothing blocks, what waits is bounded
 and what doesn't fit is counted.
@@ -19,10 +20,11 @@ from typing import Any, ClassVar, TypeVar
 from tachograph.model import SpanKind
 from tachograph.sdk import limits
 from tachograph.sdk.decorator import Decorator
-from tachograph.sdk.failure import error_text
+from tachograph.sdk.failure import MAX_MESSAGE, Failure, error_text, is_failure, whole_failure
 from tachograph.sdk.inbox import LIMIT, NAMES, Tray, admit, inbox, keep_tray, ring_if_idle
 from tachograph.sdk.scope import (
     CHILDREN,
+    FAILURE,
     NOWHERE,
     PARENT,
     ROOT,
@@ -41,6 +43,11 @@ from tachograph.sdk.scope import (
 from tachograph.sdk.timers import observe
 
 Kind = TypeVar("Kind", bound="Span")
+
+#: What an end that isn't quick calls is nested less deep than this.
+_CALLS = 9
+#: Why a span failed, where not even that could be found out.
+_CUT_SHORT = (Failure("an exception, on a full stack"),)
 
 #: Individual spans of one name that are kept each second; the others are counted as sampled.
 SPANS_PER_SECOND = 10
@@ -87,7 +94,25 @@ class Span(Decorator):
         scope = _get_place()
         node = scope.top
         if node[0] is not self or kind is not None:
-            return self._leave(end, kind, error)
+            try:
+                return self._leave(end, kind, error)
+            except Exception:
+                # No room on the stack, or no memory. No function of ours is called from here on.
+                note, parent = node[SPAN], node[PARENT]
+                noted = type(note) is Note and note.span is self and not note.foreign
+                if parent is None or not (noted or note is self):
+                    return None
+                duration = end - node[START]
+                scope.top, node[PARENT] = parent, None
+                parent[CHILDREN] += duration
+                self.tray.rest.append((duration, duration, kind is not None))
+                if not self.tray.waiting:
+                    self.tray.waiting = True
+                    self.tray.line.append(self.tray)
+                if noted and note.listed:
+                    node[FAILURE:] = _CUT_SHORT
+                    inbox.ended.append((node, parent, end))
+                return None
         # No function is called in these lines, so nobody sees the node half gone.
         scope.top = parent = node[1]
         node[1] = None
@@ -116,8 +141,13 @@ class Span(Decorator):
         """Mark the one that runs here as failed though no exception leaves it."""
         node = _get_place().find(self)
         if node is not None:
-            text = error if isinstance(error, str) else error_text(type(error), error)
-            note_of(node).error = text[:500]
+            note_of(node)  # so that its end looks closer
+            now = perf_counter()
+            if isinstance(error, str):
+                text = error[:MAX_MESSAGE] or "failed"
+                node[FAILURE:] = [Failure(text, self.tray.admit_failure(now))]
+            else:
+                node[FAILURE:] = self._failure(node, type(error), error, now)
 
     def show(self) -> Callable[[], None]:
         """Show it as running, nobody's child and nobody's parent, and never count it.
@@ -149,18 +179,30 @@ class Span(Decorator):
     def _leave(
         self, end: float, kind: type[BaseException] | None, error: BaseException | None
     ) -> None:
+        _try_stack(_CALLS)
         scope = _get_place()
-        node = scope.find(self)
+        node: Node | None = scope.top
+        if scope.top[SPAN] is not self:
+            node = scope.find(self)
         if node is None:
             found = somewhere(self)
             if found is None:
                 return  # it was never entered
             scope, node = found
-        if kind is not None and not (isinstance(node[SPAN], Note) and node[SPAN].error):
-            text = error_text(kind, error)
-            if text:
-                note_of(node).error = text
+        if kind is not None and len(node) == FAILURE:
+            node += self._failure(node, kind, error, end)
         self._end(scope, node, end)
+
+    def _failure(
+        self, node: Node, kind: type[BaseException], error: BaseException | None, now: float
+    ) -> list[Failure]:
+        """What its node gets: nothing where it has not failed, and no more than will be told."""
+        if not is_failure(kind):
+            return []
+        if self.tray.admit_failure(now):
+            return [whole_failure(kind, error)]
+        told = not self.sampled or (isinstance(node[SPAN], Note) and node[SPAN].listed)
+        return [Failure(error_text(kind, error) if told else kind.__name__)]
 
     def _end(self, scope: Scope, node: Node, end: float) -> None:
         parent = node[PARENT]
@@ -173,21 +215,21 @@ class Span(Decorator):
         if note is not None and note.silent:
             ring_if_idle()
         else:
-            failed = note is not None and bool(note.error)
-            if not self._count(node, parent, end, failed):
+            if not self._count(node, parent, end):
                 return
         # Who lists a node marks it first and then looks for its end: one of both is seen.
         if note is not None and note.listed:
             inbox.ended.append((node, parent, end))
 
-    def _count(self, node: Node, parent: Node, end: float, failed: bool) -> bool:
+    def _count(self, node: Node, parent: Node, end: float) -> bool:
         duration = end - node[START]
         parent[CHILDREN] += duration
         if end > inbox.until and not admit():
             return False
         own = max(0.0, duration - node[CHILDREN])
+        failed = len(node) > FAILURE
         self.tray.rest.append((duration, own, failed))
-        if not self.tray.quick:
+        if failed or not self.tray.quick:
             self._report(node, parent, end)
         return True
 
@@ -199,6 +241,10 @@ class Span(Decorator):
         if isinstance(node[SPAN], Note) and node[SPAN].listed:
             return
         if self.sampled:
+            if len(node) > FAILURE:
+                if node[FAILURE].wanted:
+                    inbox.ended.append((node, parent, end))
+                return
             if end >= tray.renew:
                 tray.keep, tray.renew = SPANS_PER_SECOND, end + 1.0
             if not tray.keep or not inbox.details:
@@ -286,3 +332,9 @@ def maker(kind: type[Kind]) -> Callable[..., Any]:
         return span_of(kind, name, attributes)
 
     return make
+
+
+def _try_stack(calls: int) -> None:
+    """Raise RecursionError now, when nothing is changed yet, rather than in the middle."""
+    if calls:
+        _try_stack(calls - 1)
