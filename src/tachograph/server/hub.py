@@ -139,7 +139,8 @@ class Hub:
         for channel, members in self._members.items():
             if not channel.changed or (which is not None and not which(channel.key.topic)):
                 continue
-            if now < channel.due:
+            # Further than a period ahead is what was due before the clock was set back.
+            if 0 < channel.due - now <= 1 / channel.key.rate:
                 self._schedule(channel.due)
                 continue
             frame = framed(channel.send(now))
@@ -190,7 +191,7 @@ class Hub:
         for outbox in self.members:
             if outbox.quiet or outbox.lagging or outbox.line.full:
                 continue
-            if now - outbox.last_at >= 0.9 * interval_s:
+            if abs(now - outbox.last_at) >= 0.9 * interval_s:
                 outbox.put(frame)
                 outbox.last_at = now
 
