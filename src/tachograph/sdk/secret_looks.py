@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 HIDDEN = "***"
 
+
+def pattern(source: str) -> Callable[[], re.Pattern[str]]:
+    """A pattern that is compiled when it is asked for: most programs never need it."""
+    return cache(lambda: re.compile(source, re.X))
+
+
 # After a `://`: no `host:port`, but `user:password@`, or alone a token's length of `user@`.
 # A password may have a `/` or an `@` that should have been encoded.
-_URL = re.compile(
+_URL = pattern(
     r"""(?<=://)(?:
         (?![^\s/@:]*+:\d*+(?:[/?#\s"'<>,;)]|$))
         [^\s/@:?#"'<>\[]*+ (:) (?:[^\s/"'<>]*@|[^\s@"'<>]{0,256}@)
         | [^\s/@:?#"'<>]{20,}+@
     )""",
-    re.X,
 )
-_SCHEME = re.compile(r"(?i)(?<![\w-])((?:bearer|basic)[ \t]++)([\w.~+/=-]{8,}+)")
-_TOKEN = re.compile(
+_SCHEME = pattern(r"(?i)(?<![\w-])((?:bearer|basic)[ \t]++)([\w.~+/=-]{8,}+)")
+_TOKEN = pattern(
     r"""(?<![\w-])(?:
         eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?
         | gh[pousr]_\w{16,}+ | github_pat_\w{16,}+ | glpat-[\w-]{16,}+
@@ -32,20 +38,19 @@ _TOKEN = re.compile(
         | npm_\w{30,}+ | pypi-[\w-]{30,}+ | hf_\w{20,}+ | shpat_\w{20,}+ | dop_v1_\w{20,}+
         | SG\.[\w-]{16,}+\.[\w-]{16,}+
     )""",
-    re.X,
 )
 #: In every text with a secret that is found here there is one of these, whatever its case.
 HINTS = tuple(
     """:// bearer basic eyj ghp_ gho_ ghu_ ghs_ ghr_ github_pat glpat- xox xapp- sk- sk_ rk_
     akia asia aiza ya29 npm_ pypi- hf_ shpat_ dop_v1 sg. private""".split()
 )
-_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----")
+_KEY_BEGIN = pattern(r"-----BEGIN[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY[A-Z ]{0,10}-----")
 _KEY_END = "-----END "
 #: The lines of a key whose end isn't there.
-_KEY_LINES = re.compile(
+_KEY_LINES = pattern(
     r"(?:(?:\\[rn]|\s)*+[A-Za-z0-9+/=]{16,}+)*+(?:(?:\\[rn]|\s)*+[A-Za-z0-9+/]{1,15}+={1,2}+)?"
 )
-_UNLIKE_PROSE = re.compile(r"[0-9=]|[a-z][A-Z]")
+_UNLIKE_PROSE = pattern(r"[0-9=]|[a-z][A-Z]")
 #: As much of a value as it takes to see whether it looks like a secret.
 GLIMPSE = 64
 
@@ -53,17 +58,17 @@ GLIMPSE = 64
 def by_looks(text: str) -> str:
     """A text without what looks like a secret."""
     text = without_url_credentials(_without_keys(text))
-    return _TOKEN.sub(HIDDEN, _SCHEME.sub(_without_scheme, text))
+    return _TOKEN().sub(HIDDEN, _SCHEME().sub(_without_scheme, text))
 
 
 def without_url_credentials(text: str) -> str:
     """A text whose URLs have no user and password any more."""
-    return _URL.sub(_without_user, text) if "://" in text else text
+    return _URL().sub(_without_user, text) if "://" in text else text
 
 
 def looks_secret(text: str, least: int = 8) -> bool:
     """Unlike a word of prose: not short, and digits, `=` or capitals inside."""
-    return len(text) >= least and _UNLIKE_PROSE.search(text, 0, GLIMPSE) is not None
+    return len(text) >= least and _UNLIKE_PROSE().search(text, 0, GLIMPSE) is not None
 
 
 def lines(scrub: Callable[[str], str]) -> Callable[[str], str]:
@@ -77,7 +82,7 @@ def lines(scrub: Callable[[str], str]) -> Callable[[str], str]:
             inside = not ends and _is_key_line(text)
             if inside or ends:
                 return HIDDEN
-        begin = _KEY_BEGIN.search(text)
+        begin = _KEY_BEGIN().search(text)
         inside = begin is not None and _KEY_END not in text[begin.end() :]
         return scrub(text)
 
@@ -94,10 +99,10 @@ def _without_keys(text: str) -> str:
     parts: list[str] = []
     done = 0
     ends = True
-    while (begin := _KEY_BEGIN.search(text, done)) is not None:
+    while (begin := _KEY_BEGIN().search(text, done)) is not None:
         end = text.find(_KEY_END, begin.end()) if ends else -1
         ends = end >= 0
-        lines = _KEY_LINES.match(text, begin.end())
+        lines = _KEY_LINES().match(text, begin.end())
         stop = end if ends else lines.end() if lines else begin.end()
         parts += (text[done : begin.end()], HIDDEN if stop > begin.end() else "")
         done = stop
