@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tachograph.cli.diagnosis import (
+    disk,
     elsewhere,
     install,
     logs,
@@ -139,11 +140,11 @@ def test_access(tmp_path: Path) -> None:
 
 def test_writable(tmp_path: Path) -> None:
     """A probe is written and gone; where that can't be, the reason is there."""
-    assert one(place.writable(tmp_path)).mark == "ok"
+    assert one(disk.writable(tmp_path)).mark == "ok"
     assert list(tmp_path.iterdir()) == []
-    assert list(place.writable(tmp_path / "absent")) == []
+    assert list(disk.writable(tmp_path / "absent")) == []
     # The kernel's own tree takes no file from anybody, root included.
-    assert one(place.writable(Path("/proc/self"))).mark == "problem"
+    assert one(disk.writable(Path("/proc/self"))).mark == "problem"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_writable(tmp_path: Path) -> None:
 )
 def test_what_to_do_when_it_cannot_be_written(code: int, words: str) -> None:
     """By the reason."""
-    assert words in place._mend(code)
+    assert words in disk._mend(code)
 
 
 MOUNTS = r"""
@@ -179,14 +180,14 @@ MOUNTS = r"""
 )
 def test_file_system(path: str, root: str, words: str, mark: str) -> None:
     """By the mount that holds the path; of two on one place the later one."""
-    found = one(place.file_system(Path(path), MOUNTS.replace("{root}", root)))
+    found = one(disk.file_system(Path(path), MOUNTS.replace("{root}", root)))
     assert words in found.seen
     assert found.mark == mark
 
 
 def test_file_system_unknown() -> None:
     """Where no mounts are listed there is nothing to say."""
-    assert list(place.file_system(Path("/x"), "")) == []
+    assert list(disk.file_system(Path("/x"), "")) == []
 
 
 @pytest.mark.parametrize(
@@ -200,14 +201,14 @@ def test_file_system_unknown() -> None:
 )
 def test_space(free: int, files: int | None, mark: str) -> None:
     """Room for a segment, for a program's log, and for files at all."""
-    found = one(place.room(Path("/"), 5 * MIB, free, files))
+    found = one(disk.room(Path("/"), 5 * MIB, free, files))
     assert found.mark == mark
     assert "5.0 MiB" in found.seen
 
 
 def test_space_here(tmp_path: Path) -> None:
     """Of a home that isn't there yet, the disk that it would be on counts."""
-    assert "free; the journal takes 0 B" in one(place.room(tmp_path / "a" / "b", 0)).seen
+    assert "free; the journal takes 0 B" in one(disk.room(tmp_path / "a" / "b", 0)).seen
 
 
 # -- settings ----------------------------------------------------------------
@@ -387,6 +388,16 @@ def test_processes_that_write_what_nobody_sees(proc: Path, tmp_path: Path) -> No
     assert len([f for f in elsewhere.processes(own, proc, False) if "deleted" in f.seen]) == 1
 
 
+def test_processes_that_read(proc: Path, tmp_path: Path) -> None:
+    """A dashboard has segments open too, and records nothing."""
+    process(proc, 2, "/x/journal/abc/00000001.seg")
+    info = proc / "2/fdinfo/0"
+    info.parent.mkdir()
+    for flags, mark in (("02000000", "ok"), ("02002001", "problem"), ("0100002", "problem")):
+        info.write_text(f"pos:\t0\nflags:\t{flags}\nmnt_id:\t27\n")
+        assert one(elsewhere.processes(tmp_path, proc, False)).mark == mark
+
+
 def test_processes_many(proc: Path, tmp_path: Path) -> None:
     """Workers of one program are one line."""
     for pid in range(2, 12):
@@ -434,6 +445,21 @@ def test_homes(tmp_path: Path) -> None:
     assert list(elsewhere.homes(bob, tmp_path, False)) == []
     program.kill()
     assert list(elsewhere.homes(system, tmp_path, False)) == []
+
+
+def test_homes_of_what_has_ended(tmp_path: Path) -> None:
+    """A script that ran in another environment: told of when nothing was ever recorded here."""
+    environ = {"TACHOGRAPH_HOME": "/x", "XDG_STATE_HOME": "/s", "HOME": str(tmp_path)}
+    default = tmp_path / ".local/state/tachograph"
+    assert place.defaults(environ) == [Path("/s/tachograph"), default]
+    program = Reporting(default)
+    program.say(NOON)
+    program.end(NOON)
+    also = place.defaults(environ)
+    found = one(elsewhere.homes(tmp_path / "x", tmp_path / "root", False, False, also))
+    assert (found.mark, f"have recorded into {default}: 1" in found.seen) == ("note", True)
+    assert list(elsewhere.homes(tmp_path / "x", tmp_path / "root", False, True, also)) == []
+    assert list(elsewhere.homes(default, tmp_path / "root", False, False, also)) == []
 
 
 def test_homes_that_are_closed(tmp_path: Path) -> None:

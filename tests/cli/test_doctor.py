@@ -282,9 +282,15 @@ def test_a_dashboard_that_hangs(home: Path) -> None:
 
 def test_dashboard_of_another_home(home: Path, tmp_path: Path) -> None:
     """What answers on the port that ours would take is said to be another home's."""
-    with Dashboard(tmp_path / "other") as other:
+    with Program(RECORDING, tmp_path / "other") as program, Dashboard(tmp_path / "other") as other:
+        program.line()
         port = other.url.rpartition(":")[2]
-        finding = asked(home, TACHOGRAPH_PORT=port)["port"][0]
+        assert eventually(lambda: other.topic("actions").get("total_actions") == 1)
+        found = asked(home, TACHOGRAPH_PORT=port)
+        records = said(found["elsewhere"], f"records into {tmp_path / 'other'}")
+        assert f"{program.pid} (" in records["seen"]
+        assert f"{other.process.pid} (" not in records["seen"]
+        finding = found["port"][0]
         assert finding["mark"] == "problem"
         assert "the dashboard of another home" in finding["seen"]
         with Dashboard(home):

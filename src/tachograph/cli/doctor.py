@@ -18,6 +18,7 @@ import msgspec
 
 import tachograph
 from tachograph.cli.diagnosis import (
+    disk,
     elsewhere,
     install,
     logs,
@@ -96,14 +97,17 @@ def _home(home: Path, environ: Mapping[str, str], root: Path, uid: int | None) -
     own_store = config is None or config.store is None
     return [
         *(() if uid is None else _owned(home, environ, uid)),
-        *examined("write", lambda: place.writable(journal.root if seen else home)),
-        *examined("disk", lambda: place.file_system(home, mounts)),
+        *examined("write", lambda: disk.writable(journal.root if seen else home)),
+        *examined("disk", lambda: disk.file_system(home, mounts)),
         *examined("container", lambda: machine.container(home, root, environ, mounts)),
-        *examined("space", lambda: place.room(home, size)),
+        *examined("space", lambda: disk.room(home, size)),
         *told,
         *configured,
         *read,
-        *examined("elsewhere", lambda: elsewhere.homes(home, root, alive > 0)),
+        *examined(
+            "elsewhere",
+            lambda: elsewhere.homes(home, root, alive > 0, bool(seen), place.defaults(environ)),
+        ),
         *examined("elsewhere", lambda: elsewhere.processes(journal.root, proc, alive > 0)),
         *examined("dashboard", lambda: serving.server(home, own_store)),
         *examined("port", lambda: serving.port(number, home)),

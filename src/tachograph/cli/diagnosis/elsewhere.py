@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,18 +39,28 @@ class Place(NamedTuple):
     deleted: bool
 
 
-def homes(own: Path, root: Path, somebody_lives: bool) -> Iterator[Finding]:
-    """Homes at the usual places which aren't this one."""
+def homes(
+    own: Path,
+    root: Path,
+    somebody_lives: bool,
+    somebody_was: bool = True,
+    also: Iterable[Path] = (),
+) -> Iterator[Finding]:
+    """Homes at the usual places, and at `also`, which aren't this one. What ended there is told
+    of when nobody ever recorded here."""
     closed = []
-    for path in (path for place in PLACES for path in sorted(root.glob(place))):
-        if path.resolve() == own.resolve():
+    usual = [path for place in PLACES for path in sorted(root.glob(place))]
+    for path in dict.fromkeys(path.resolve() for path in (*also, *usual)):
+        if path == own.resolve():
             continue
         try:
             os.listdir(path)
+        except FileNotFoundError:
+            continue
         except OSError:
             closed.append(str(path))
         else:
-            yield from _home(path, somebody_lives)
+            yield from _home(path, somebody_lives, somebody_was)
     if closed:
         yield note(
             "elsewhere",
@@ -60,17 +70,25 @@ def homes(own: Path, root: Path, somebody_lives: bool) -> Iterator[Finding]:
         )
 
 
-def _home(path: Path, somebody_lives: bool) -> Iterator[Finding]:
+def _home(path: Path, somebody_lives: bool, somebody_was: bool) -> Iterator[Finding]:
     journal = FileJournal(path / "journal")
-    live = sum(journal.alive(id) for id in journal.sources())
+    logs = journal.sources()
+    live = sum(journal.alive(id) for id in logs)
+    uid = path.stat().st_uid
     if live:
-        uid = path.stat().st_uid
         tell = note if somebody_lives else problem
         yield tell(
             "elsewhere",
             f"programs of uid {uid} that record into {path}: {live}",
             "this home, to be seen on its page",
-            f"as uid {uid}: tacho dashboard; or let those programs run as this user",
+            f"as uid {uid}: TACHOGRAPH_HOME={path} tacho dashboard; or start them otherwise",
+        )
+    elif logs and not somebody_was:
+        yield note(
+            "elsewhere",
+            f"programs of uid {uid} that have recorded into {path}: {len(logs)}",
+            "this home, to be seen on its page",
+            f"as uid {uid}: TACHOGRAPH_HOME={path} tacho dashboard",
         )
 
 
@@ -137,7 +155,7 @@ def _places(proc: Path, pid: int, own: Path) -> Iterator[Place]:
     contained = _link(proc / str(pid) / "ns/mnt") != _link(proc / "self/ns/mnt")
     written = {
         Place(match["root"], True, contained, bool(match["deleted"]))
-        for link in _open_files(proc, pid)
+        for link in _written_files(proc, pid)
         if (match := _SEGMENT.fullmatch(link))
     }
     told = "" if written else _told(proc, pid)
@@ -169,12 +187,22 @@ def _same(journal: str, own: Path) -> bool:
     return os.path.realpath(journal) == os.path.realpath(own)
 
 
-def _open_files(proc: Path, pid: int) -> list[str]:
-    folder = proc / str(pid) / "fd"
+def _written_files(proc: Path, pid: int) -> list[str]:
+    """What a process has open, except for what it only reads: dashboards read segments."""
+    folder = proc / str(pid)
     try:
-        return [_link(folder / name) for name in os.listdir(folder)]
+        names = os.listdir(folder / "fd")
     except OSError:  # another user's, or it has ended
         return []
+    return [_link(folder / "fd" / name) for name in names if not _only_reads(folder, name)]
+
+
+def _only_reads(folder: Path, descriptor: str) -> bool:
+    try:
+        flags = re.search(r"^flags:\s*(\d+)", (folder / "fdinfo" / descriptor).read_text(), re.M)
+    except OSError:
+        return False
+    return flags is not None and int(flags[1], 8) & os.O_ACCMODE == os.O_RDONLY
 
 
 def _variables(proc: Path, pid: int) -> dict[str, str]:

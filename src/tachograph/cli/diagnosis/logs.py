@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from tachograph.cli.diagnosis.disk import size
 from tachograph.cli.diagnosis.finding import Finding, note, ok, problem
-from tachograph.cli.diagnosis.place import size
 from tachograph.cli.sources import read
 from tachograph.core.source import SourceState
 from tachograph.frames import VERSION

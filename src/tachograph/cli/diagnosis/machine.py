@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tachograph.cli.diagnosis.disk import mount_of
 from tachograph.cli.diagnosis.finding import Finding, note, ok, problem
-from tachograph.cli.diagnosis.place import mount_of
 from tachograph.journal.inotify import Inotify
 
 _CGROUPS = ("docker", "kubepods", "containerd", "lxc", "libpod", "garden")
