@@ -20,6 +20,7 @@ COMMANDS = {
     "dashboard": "serve the live page",
     "demo": "show a real job live: the dashboard, and four processes that catalogue files",
     "doctor": "say what is found here, what is missing, and why nothing is seen",
+    "forget": "delete a source that is over, or a whole project, for good",
     "run": "record any command without a change to it",
     "sources": "list what records, or has recorded, on this machine",
     "watch": "show topics of a running dashboard as they change",
