@@ -7,8 +7,10 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import msgspec
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -26,6 +28,7 @@ from tachograph.journal.base import Journal
 from tachograph.journal.file import FileJournal
 from tachograph.server.about import About
 from tachograph.server.api.answers import problem
+from tachograph.server.asyncapi import document
 from tachograph.server.auth import NO_TOKEN, Auth, load_auth
 from tachograph.server.config import ServerConfig
 from tachograph.server.follower import Follower
@@ -150,11 +153,17 @@ def _api(follower: Follower, about: About, auth: Auth) -> FastAPI:
     api.include_router(routes(follower, auth, recall))
     api.add_exception_handler(HTTPException, _refused)
     api.add_exception_handler(RequestValidationError, _not_allowed)
+    described = msgspec.json.encode(document(FIXED))
+    api.add_api_route("/asyncapi.json", partial(_described, described), include_in_schema=False)
     for path, topics in FIXED.items():
         api.router.routes.append(WebSocketRoute(path, _endpoint(follower, about, topics)))
     api.router.routes.append(WebSocketRoute("/ws", _endpoint(follower, about, None)))
     api.router.routes.append(_Pages("/", Dashboard(), name="dashboard"))
     return api
+
+
+async def _described(document: bytes) -> Response:
+    return Response(document, media_type="application/json")
 
 
 def _endpoint(
