@@ -7,7 +7,7 @@ its parent's account at once, though most of it was counted while the child live
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tachograph.system.process import Process, Usage
@@ -35,7 +35,7 @@ class _Flow:
         self.owed = 0
         self.per_s: float | None = None
 
-    def read(self, total: int | None, elapsed: float, *, believed: bool) -> None:
+    def read(self, total: int | None, elapsed: float, believed: bool) -> None:
         """Take a new reading; one that is not believed is only where the next begins."""
         if total is None:
             return
@@ -61,8 +61,9 @@ class _Account:
     def read(self, usage: Usage, process: Process, at: float) -> None:
         if usage.open_files is not None:
             self.files = usage.open_files
-        for flow, total in zip(self.flows, usage[1:], strict=True):
-            flow.read(total, at - self.at, believed=self.believed)
+        reads, writes = self.flows
+        reads.read(usage.read_bytes, at - self.at, self.believed)
+        writes.read(usage.written_bytes, at - self.at, self.believed)
         self.at, self.ran_ns, self.believed = at, process.ran_ns, True
 
     def rest(self, at: float) -> None:
@@ -98,14 +99,15 @@ class Ledger:
         at: float,
         root: int,
         members: Mapping[int, Process],
-        gone: Iterable[Process] = (),
-        strangers: Iterable[Process] = (),
+        gone: Sequence[Process] = (),
+        strangers: Sequence[Process] = (),
         born_since: float = float("inf"),
     ) -> Rates:
         """Read whose turn it is. `gone` have ended since the look before; `strangers` too, but
         they were nobody's we count. Who began at `born_since` or later counts from its start."""
-        self._settle(members, list(gone), strangers)
-        self._open_accounts(at, members, born_since)
+        if gone or strangers or members.keys() != self._accounts.keys():
+            self._settle(members, gone, strangers)
+            self._open_accounts(at, members, born_since)
         for pid in [*self._due(at, root, members), root]:
             account = self._accounts.pop(pid)
             account.read(self._read(pid), members[pid], at)
@@ -116,8 +118,8 @@ class Ledger:
     def _settle(
         self,
         members: Mapping[int, Process],
-        gone: list[Process],
-        strangers: Iterable[Process],
+        gone: Sequence[Process],
+        strangers: Sequence[Process],
     ) -> None:
         """Close the accounts of who is not there any more, and note who inherits them."""
         parents = {process.pid: process.parent for process in gone}
@@ -166,11 +168,15 @@ class Ledger:
         return due
 
     def _sum(self, root: int, members: Mapping[int, Process]) -> Rates:
+        files, reads, writes = 0, 0.0, 0.0
+        for pid, account in self._accounts.items():
+            if not members[pid].zombie:
+                files += account.files or 0
+                reads += account.flows[0].per_s or 0.0
+                writes += account.flows[1].per_s or 0.0
         own = self._accounts[root]
-        living = [a for pid, a in self._accounts.items() if not members[pid].zombie]
-        sums = [
-            None if flow.per_s is None else sum(a.flows[n].per_s or 0.0 for a in living)
-            for n, flow in enumerate(own.flows)
-        ]
-        files = None if own.files is None else sum(a.files or 0 for a in living)
-        return Rates(files, *sums)
+        return Rates(
+            None if own.files is None else files,
+            None if own.flows[0].per_s is None else reads,
+            None if own.flows[1].per_s is None else writes,
+        )
