@@ -67,7 +67,7 @@ def error_text(kind: type[BaseException] | None, error: BaseException | None) ->
     """ "Type: message" of an exception, "" where it is no failure. Never raises."""
     if kind is None or not is_failure(kind):
         return ""
-    text = _message(error)
+    text = "" if error is None else _message(error)
     return f"{kind.__name__}: {text}" if text else kind.__name__
 
 
