@@ -29,6 +29,8 @@ from tachograph.model import (
 
 __all__ = ["SourceState", "Steps", "TimerState", "TimerStep"]
 
+#: Why a source is taken for dead that said nothing of it.
+NO_GOODBYE = "no goodbye: killed or os._exit"
 #: Lines of standard error kept for one source.
 MAX_LINES = 50
 #: Spans kept as open for one source; a source that says more is cut, and says so itself.
@@ -148,9 +150,18 @@ class SourceState(msgspec.Struct):
         """The writer is gone. Without a goodbye it was killed."""
         if not self.final:
             self.state = "killed"
-            self.reason = "no goodbye: killed or os._exit"
+            self.reason = NO_GOODBYE
             self.ended_ns = at_ns
         self.open.clear()
+
+    @property
+    def presumed(self) -> bool:
+        """Whether its death was only concluded: it may come back."""
+        return self.state == "killed" and self.reason == NO_GOODBYE
+
+    def back(self) -> None:
+        """It lives after all: its log was deleted, or let go of, and made anew."""
+        self.state, self.reason, self.ended_ns = "live", "", 0
 
     def _say_goodbye(self, goodbye: Goodbye) -> None:
         self.state = goodbye.state if goodbye.state in FINAL_STATES else "ended"

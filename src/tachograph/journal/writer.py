@@ -112,10 +112,10 @@ class FileWriter:
     def _stands(self) -> bool:
         """Whether what is written now is seen, and seen as a living process's."""
         try:
-            stat = os.stat(segment_path(self._directory, self._number))
+            file, mine = os.stat(segment_path(self._directory, self._number)), os.fstat(self._fd)
         except OSError:
             return False
-        same = (stat.st_dev, stat.st_ino) == self._identity
+        same = (file.st_dev, file.st_ino) == (mine.st_dev, mine.st_ino) == self._identity
         return same and self._hold.renew(os.path.join(self._directory, LOCK))
 
     def _check_segment(self, path: str) -> None:

@@ -250,7 +250,8 @@ class Recorder:
 
     def _frame(self, goodbye: Goodbye | None) -> Frame:
         at_ns = self.clock.now_ns()
-        if goodbye is not None or self._logbook.needs_checkpoint:
+        # Asked in any case: the logbook looks whether its log is still there.
+        if self._logbook.needs_checkpoint or goodbye is not None:
             return self.state.checkpoint(at_ns, perf_counter(), goodbye)
         return self.state.frame(at_ns)
 

@@ -19,7 +19,7 @@ from tachograph.core.live import KEEP_ENDED_S, Live
 from tachograph.core.seconds import Seconds
 from tachograph.core.source import SourceState
 from tachograph.journal.base import Journal
-from tachograph.model import ErrorRecord, Frame, Source
+from tachograph.model import ErrorRecord, Frame, Position, Source
 from tachograph.server.reading import Read, Reading
 from tachograph.store.base import Second, Series, StoredSource
 
@@ -31,6 +31,8 @@ _decode = msgspec.msgpack.Decoder(SourceState).decode
 LATE_NS = 5_000_000_000
 #: Without a frame for so long, at least, a living source is silent.
 SILENT_S = 3.0
+#: One that was taken for dead is looked after for so long, at least.
+COMES_BACK_S = 60.0
 #: Of so many sources frames are taken at the end of each turn; of more they are gathered until
 #: their second is over, or somebody looks.
 MAX_BURSTS = 16
@@ -67,6 +69,7 @@ class Ingest:
         self._awake_ns = 0
         self._changed: set[str] = set()
         self._too_new: set[str] = set()
+        self._back: set[str] = set()
 
     # -- restart -----------------------------------------------------------
 
@@ -92,6 +95,9 @@ class Ingest:
 
     def mark(self, ids: Iterable[str]) -> None:
         """These logs may have grown; none named: look at all."""
+        ids = list(ids)
+        for id in ids or tuple(self.states):
+            self._look_for_life(id)
         self.reading.mark(ids)
 
     def pump(self, now_ns: int) -> bool:
@@ -213,11 +219,19 @@ class Ingest:
     def check_life(self, now_ns: int) -> None:
         """Notice who has ended, and who says nothing."""
         self.settle()
+        # Those that came back may have no watch any more.
+        if self._back:
+            self.reading.mark(self._back)
         for id, state in list(self.states.items()):
-            if self.reading.is_over(id) or self.reading.waits(id):
+            if self.reading.is_over(id):
+                if now_ns - state.ended_ns < max(COMES_BACK_S, 3 * state.source.interval_s) * 1e9:
+                    self._look_for_life(id)
+                continue
+            if self.reading.waits(id):
                 continue
             if not self.journal.alive(id):
-                self._bury(id, state, now_ns)
+                if not self._is_deleted(id, state, now_ns):
+                    self._bury(id, state, now_ns)
             elif state.state == "live" and not self.catching_up:
                 patience = max(SILENT_S, 3 * state.source.interval_s)
                 # What nobody could hear is no silence.
@@ -225,11 +239,32 @@ class Ingest:
                     state.state = "silent"
                     self._changed.add(id)
 
+    def _is_deleted(self, id: str, state: SourceState, now_ns: int) -> bool:
+        """Whether its log is gone: that is no sign of its death, so it has time to make another."""
+        patience = max(SILENT_S, 3 * state.source.interval_s)
+        lately = now_ns - state.last_ns < patience * 1e9
+        return lately and not state.final and id not in self.journal.sources()
+
+    def _look_for_life(self, id: str) -> None:
+        """A program may let go of its log without a word and go on: it closes all descriptors to
+        become a daemon, or somebody deletes its home. With its next frame it is there again."""
+        state = self.states.get(id)
+        if state is None or not state.presumed or not self.reading.is_over(id):
+            return
+        after = Position(id, state.seq)
+        if self.journal.alive(id) or self.journal.read(id, after, 1).frames:
+            state.back()
+            self.reading.open_again(id, state.seq, state.clock_offset_s)
+            self.reading.mark([id])
+            self._back.add(id)
+            self._changed.add(id)
+
     def _bury(self, id: str, state: SourceState, now_ns: int) -> None:
         """The writer is gone: read what is left, then close the book."""
         self._take_in(self.reading.rest(id, now_ns), now_ns, False)
         self.settle()
         state.dead(state.last_ns or now_ns)
+        self._back.discard(id)
         # In its last second it was there.
         self.seconds.gone(state.source, state.last_ns + 1_000_000_000)
         self._changed.add(id)

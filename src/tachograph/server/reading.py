@@ -131,6 +131,11 @@ class Reading:
         self._dirty.discard(id)
         self._logs.pop(id, None)
 
+    def open_again(self, id: str, seq: int, offset_s: float) -> None:
+        """Its writer is back, after the frame of this number."""
+        self._over.discard(id)
+        self.begin(id, seq, offset_s)
+
     def forget(self, ids: Iterable[str]) -> None:
         """These are not there any more. What could not be deleted stays closed, or it would be
         read and counted once more."""
