@@ -45,25 +45,47 @@ def test_total(adds: Adds) -> None:
     assert figures(window.total(NOON)) == expected(adds)
 
 
-@given(ADDS, ADDS)
-def test_merge(first: Adds, second: Adds) -> None:
-    """Two windows merged hold what one would that had got both."""
-    one, other = Window(), Window()
-    fill(one, first)
-    fill(other, second)
-    one.merge(other)
-    assert figures(one.total(NOON)) == expected(first + second)
-    assert figures(other.total(NOON)) == expected(second)
+LOOKS = st.lists(st.tuples(st.integers(0, 40), ADDS), max_size=8)
 
 
-def test_merge_of_small_slots() -> None:
-    """Slots of a tenth of a second stay where they are when windows are merged."""
-    one, other = Window(6.0, 0.1), Window(6.0, 0.1)
-    for n in range(60):
-        other.add(n * 0.1 + 0.05, 1)
-    one.merge(other)
-    for now in (0.95, 1.15, 3.05, 5.95):
-        assert one.total(now).count == other.total(now).count
+@given(LOOKS)
+def test_looks_in_between(looks: list[tuple[int, Adds]]) -> None:
+    """However often it is looked at in between, and whatever comes late or ahead of its time:
+    the total is that of a window that is looked at once. So are its
+    slots, and nothing of it is lost or left over."""
+    window, now = Window(), 0
+    every: Adds = []
+    for step, adds in looks:
+        now += step
+        late = [(now + at, count, errors, bucket) for at, count, errors, bucket in adds]
+        fill(window, late)
+        every += late
+        seen = window.total(NOON + now)
+        assert figures(seen) == expected([(at - now, *rest) for at, *rest in every])  # type: ignore[misc]
+        slots = dict(window.slots(NOON + now))
+        assert sum(slot.count for slot in slots.values()) == seen.count
+        assert {n: slot.count for n, slot in slots.items()} == dict(window.counts(NOON + now))
+
+
+def test_the_clock_goes_back() -> None:
+    """Looked at from before, a window counts what there was up to then."""
+    window = Window()
+    for second in range(20):
+        window.add(NOON + second, 1, sum_s=0.5, buckets={7: 1})
+        window.total(NOON + second)
+    assert figures(window.total(NOON + 9)) == (10, 0, 5.0, {7: 10})
+    assert figures(window.total(NOON + 19)) == (20, 0, 10.0, {7: 20})
+
+
+@given(ADDS, st.integers(0, 70))
+def test_moves_at(adds: Adds, later: int) -> None:
+    """Until the instant that it names the total stays as it is."""
+    window = Window()
+    fill(window, adds)
+    before, until = figures(window.total(NOON)), window.moves_at(NOON)
+    assert until > NOON
+    if NOON + later < until:
+        assert figures(window.total(NOON + later)) == before
 
 
 def test_ahead_of_now() -> None:
@@ -81,7 +103,7 @@ def test_memory_is_bounded() -> None:
     window = Window()
     for second in range(10_000):
         window.add(NOON + second, 1)
-    assert len(window._slots) <= 121
+    assert len(window._open) + len(window._closed) <= 121
     assert window.total(NOON + 9_999).count == 60
 
 

@@ -90,9 +90,11 @@ class Channel:
     def send(self, now: float) -> bytes:
         """The message that brings the members up to date."""
         before, self._value = self._value, self.topic.value
+        change = self.topic.change(self._seq)
         self._seq = self.topic.seq
         self._sent_at = now
         self.encoded += 1
         if self.key.full:
             return full(self.key.topic, self._value, now)
-        return delta(self.key.topic, self.topic.position, diff(before, self._value))
+        patch = diff(before, self._value) if change is None else change
+        return delta(self.key.topic, self.topic.position, patch)

@@ -12,6 +12,7 @@ from typing import Any
 from tachograph.core import gaps, named, rows, vitals
 from tachograph.core.failed import Failed
 from tachograph.core.kinds import KINDS, Kinds
+from tachograph.core.names import Name
 from tachograph.core.points import missed
 from tachograph.core.scope import Scope
 from tachograph.core.source import SourceState, Steps
@@ -243,6 +244,10 @@ class Live:
         errors = self.failed.recent(kind, name, project)
         running = named.running(self._alive(project), kind, name)
         return named.value(kind, name, total, errors, running, now)
+
+    def names(self, kind: str, project: str | None) -> Mapping[str, Name]:
+        """Every name of a kind in a project, or in all."""
+        return self.kinds.names(project, kind).all(self.kinds.of(project, kind))
 
     def _source(self, id: str, project: str | None) -> Json:
         state = self.sources.get(id)

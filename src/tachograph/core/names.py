@@ -10,6 +10,10 @@ from tachograph.core.window import Slot
 
 #: Names whose rows travel in a topic's value; the others are counted in `names_total`.
 MAX_NAMES = 1_000
+#: Rows that are always as of now: the names with the most total time. Each of the others is
+#: made anew every TURN_S seconds; a row is two quantiles, and a tick has not the time for all.
+EVERY_TICK = 100
+TURN_S = 5
 
 
 class Shared:
@@ -68,6 +72,20 @@ class Shared:
                 merged.setdefault(number, Slot()).merge(slot)
         yield from sorted(merged.items())
 
+    def counts(self, now: float) -> Iterator[tuple[int, int]]:
+        """Calls in each of these seconds, part by part."""
+        for part in self.parts:
+            yield from part.counts(now)
+
+    def age_s(self, now: float) -> float:
+        """How old its row is; infinite without."""
+        return now - self._from if self._row else float("inf")
+
+    @property
+    def made(self) -> Row:
+        """The row as it was made last."""
+        return self._row
+
     def row(self, now: float) -> Row:
         """Its figures; the same object until they change."""
         made_of = tuple(part.version for part in self.parts)
@@ -124,10 +142,18 @@ class Names:
         """Rows by name, those with the most total time if there are too many; and how many names
         there are."""
         names = self.all(kinds)
-        if len(names) > MAX_NAMES:
-            most = heapq.nlargest(MAX_NAMES, names.items(), key=lambda item: item[1].sum_s)
-            return {name: one.row(now) for name, one in most}, len(names)
-        return {name: one.row(now) for name, one in names.items()}, len(names)
+        shown = list(names.items())
+        if len(shown) > MAX_NAMES:
+            shown = heapq.nlargest(MAX_NAMES, shown, key=lambda item: item[1].sum_s)
+        elif len(shown) > EVERY_TICK:
+            shown.sort(key=lambda item: item[1].sum_s, reverse=True)
+        rows = {name: one.row(now) for name, one in shown[:EVERY_TICK]}
+        for name, one in shown[EVERY_TICK:]:
+            # Each has its own turn, so that no tick has all of them to make.
+            turn = (int(now) + hash(name)) % TURN_S == 0
+            fresh = -1 < one.age_s(now) < (1 if turn else 2 * TURN_S)
+            rows[name] = one.made if fresh else one.row(now)
+        return rows, len(names)
 
 
 def _kept(known: Shared | None, parts: list[NameTotal]) -> Shared:

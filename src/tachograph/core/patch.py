@@ -53,11 +53,13 @@ def diff(old: Json, new: Json) -> Json:
             patch[key] = None
     for key, value in new.items():
         before = old.get(key)
+        if before is value:
+            continue
         if isinstance(before, dict) and isinstance(value, dict):
             inner = diff(before, value)
             if inner:
                 patch[key] = inner
-        elif not _same(before, value):
+        elif type(before) is not type(value) or before != value or not _same(before, value):
             patch[key] = value
     return patch
 

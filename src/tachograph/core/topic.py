@@ -75,6 +75,12 @@ class Topic:
         while len(self._tail) > TAIL or self._tail_bytes > TAIL_BYTES:
             self._tail_bytes -= self._tail.popleft().size_bytes
 
+    def change(self, seq: int) -> Json | None:
+        """The newest delta, if it is all that is behind `seq`."""
+        if self._tail and self._tail[-1].seq == self.seq == seq + 1:
+            return self._tail[-1].delta
+        return None
+
     def since(self, position: str) -> list[Change] | None:
         """The changes behind a position, [] when it is the newest; None: take a snapshot."""
         epoch, _, text = position.rpartition(":")

@@ -49,7 +49,7 @@ class NameTotal:
         self.updated_ns = 0
         self.dirty = True
         self._version = 0
-        self._order: list[int] = []
+        self._order: Sequence[int] = ()
         self._row: Row = {}
         self._row_version = -1
         self._row_from = self._row_until = 0.0
@@ -91,6 +91,19 @@ class NameTotal:
     def slots(self, now: float) -> Iterator[tuple[int, Slot]]:
         """The last minute second by second, those without a call left out."""
         return self.minute.slots(now)
+
+    def counts(self, now: float) -> Iterator[tuple[int, int]]:
+        """Calls in each of these seconds."""
+        return self.minute.counts(now)
+
+    def age_s(self, now: float) -> float:
+        """How old its row is; infinite without."""
+        return now - self._row_from if self._row else float("inf")
+
+    @property
+    def made(self) -> Row:
+        """The row as it was made last."""
+        return self._row
 
     def row(self, now: float) -> Row:
         """Its figures as they stand in a topic's value; the same object until they change."""

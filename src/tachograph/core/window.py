@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-#: Slots beside the newest one that are added up anew each time: frames still come for them.
-_OPEN = 3
+#: Slots beside the newest one that are kept open: frames still come for them.
+_OPEN = 2
 
 
 class Slot:
-    """What happened in one slot of time."""
+    """What happened in one slot of time, or in several."""
 
     __slots__ = ("buckets", "count", "errors", "sum_s")
 
@@ -31,10 +31,16 @@ class Slot:
 
     def merge(self, other: Slot) -> None:
         """Add another one."""
-        self.add(other.count, other.errors, other.sum_s, other.buckets)
+        if self.buckets:
+            self.add(other.count, other.errors, other.sum_s, other.buckets)
+            return
+        self.count += other.count
+        self.errors += other.errors
+        self.sum_s += other.sum_s
+        self.buckets = other.buckets.copy()
 
-    def subtract(self, other: Slot) -> None:
-        """Take away what was merged."""
+    def take_away(self, other: Slot) -> None:
+        """Undo a merge."""
         self.count -= other.count
         self.errors -= other.errors
         # Nothing that was subtracted may leave a crumb of a float behind.
@@ -48,6 +54,24 @@ class Slot:
                 del own[bucket]
 
 
+#: A slot to which nothing comes any more: count, errors, sum_s, then bucket and count by turns.
+#: Ten thousand names have six hundred thousand of them, and a tuple of numbers is small and no
+#: work for the garbage collector.
+_Closed = tuple[float, ...]
+
+
+def _close(slot: Slot) -> _Closed:
+    flat = [number for pair in slot.buckets.items() for number in pair]
+    return slot.count, slot.errors, slot.sum_s, *flat
+
+
+def _opened(closed: _Closed) -> Slot:
+    slot = Slot()
+    slot.count, slot.errors, slot.sum_s = int(closed[0]), int(closed[1]), closed[2]
+    slot.buckets = dict(zip(map(int, closed[3::2]), map(int, closed[4::2]), strict=True))
+    return slot
+
+
 class Window:
     """The last `span_s` seconds in slots of `slot_s`. Times are any clock's seconds.
 
@@ -55,13 +79,14 @@ class Window:
     counted when its time has come.
     """
 
-    __slots__ = ("_slot_s", "_slots", "_span", "_sum", "_sum_to")
+    __slots__ = ("_closed", "_open", "_slot_s", "_span", "_sum", "_sum_to")
 
     def __init__(self, span_s: float = 60.0, slot_s: float = 1.0) -> None:
         self._slot_s = slot_s
         self._span = round(span_s / slot_s)
-        self._slots: dict[int, Slot] = {}
-        #: All slots up to number `_sum_to` in one, so that a look costs a few slots, not all.
+        self._open: dict[int, Slot] = {}
+        self._closed: dict[int, _Closed] = {}
+        #: The closed slots up to number `_sum_to` in one, so that a look costs a few slots only.
         self._sum: Slot | None = None
         self._sum_to = 0
 
@@ -75,11 +100,9 @@ class Window:
     ) -> None:
         """Count what happened at `at`."""
         number = int(at // self._slot_s)
-        slot = self._slots.get(number)
+        slot = self._open.get(number)
         if slot is None:
-            slot = self._slots[number] = Slot()
-            if len(self._slots) > 2 * self._span:
-                self._drop(max(self._slots))
+            slot = self._begin(number)
         # Not slot.add(): this runs for every name in every frame.
         slot.count += count
         slot.errors += errors
@@ -88,66 +111,100 @@ class Window:
             own = slot.buckets
             for bucket, n in buckets.items():
                 own[bucket] = own.get(bucket, 0) + n
-        if number <= self._sum_to and self._sum is not None and number in self._slots:
-            self._sum.add(count, errors, sum_s, buckets)
+
+    def _begin(self, number: int) -> Slot:
+        """A slot to add to: a new one, or one that was closed."""
+        if len(self._open) > 2 * _OPEN:
+            newest = max(self._open)
+            self._close(newest - _OPEN - 1)
+            if len(self._closed) > self._span + _OPEN:
+                self._drop(newest)
+        closed = self._closed.pop(number, None)
+        slot = self._open[number] = Slot() if closed is None else _opened(closed)
+        if closed is not None and self._sum is not None and number <= self._sum_to:
+            self._sum.take_away(slot)
+        return slot
+
+    def _close(self, number: int) -> None:
+        """Close what is open up to that slot."""
+        for old in [n for n in self._open if n <= number]:
+            slot = self._open.pop(old)
+            self._closed[old] = _close(slot)
+            if self._sum is not None and old <= self._sum_to:
+                self._sum.merge(slot)
 
     def _drop(self, newest: int) -> None:
-        for number in [n for n in self._slots if n <= newest - self._span]:
-            slot = self._slots.pop(number)
+        """Forget what has left the window."""
+        while self._closed and (number := min(self._closed)) <= newest - self._span:
+            closed = self._closed.pop(number)
             if self._sum is not None and number <= self._sum_to:
-                self._sum.subtract(slot)
+                self._sum.take_away(_opened(closed))
 
     def total(self, now: float) -> Slot:
         """Everything of the last `span_s` seconds before `now`, added up."""
         newest = int(now // self._slot_s)
+        border = newest - _OPEN - 1
+        self._close(border)
         self._drop(newest)
         whole = Slot()
-        if not self._slots:
-            self._sum = None
-            return whole
-        whole.merge(self._settled(newest - _OPEN - 1))
-        for number in range(newest - _OPEN, newest + 1):
-            slot = self._slots.get(number)
+        whole.merge(self._settled(border))
+        for number in range(border + 1, newest + 1):
+            slot = self._slot(number)
             if slot is not None:
                 whole.merge(slot)
         return whole
 
-    def _settled(self, number: int) -> Slot:
-        """All slots up to that one, added up once and then kept."""
-        if self._sum is None or number < self._sum_to:
-            self._sum, self._sum_to = Slot(), number - self._span
-        if number - self._sum_to > self._span:
-            self._sum_to = number - self._span - _OPEN
-        for later in range(self._sum_to + 1, number + 1):
-            slot = self._slots.get(later)
-            if slot is not None:
-                self._sum.merge(slot)
-        self._sum_to = number
+    def _settled(self, border: int) -> Slot:
+        """All closed slots up to that one, added up once and then kept."""
+        begin = border - self._span
+        if self._sum is None or border < self._sum_to:
+            self._sum = Slot()
+        else:
+            begin = max(begin, self._sum_to)
+        for number in range(begin + 1, border + 1):
+            closed = self._closed.get(number)
+            if closed is not None:
+                self._sum.merge(_opened(closed))
+        self._sum_to = border
         return self._sum
+
+    def _slot(self, number: int) -> Slot | None:
+        slot = self._open.get(number)
+        if slot is None and number in self._closed:
+            return _opened(self._closed[number])
+        return slot
+
+    def _numbers(self, now: float) -> range:
+        newest = int(now // self._slot_s)
+        return range(newest - self._span + 1, newest + 1)
 
     def slots(self, now: float) -> Iterator[tuple[int, Slot]]:
         """Number and content of each slot of the last `span_s` before `now`, ascending. A slot
         begins at its number times `slot_s`; one without anything is left out."""
-        newest = int(now // self._slot_s)
-        for number in range(newest - self._span + 1, newest + 1):
-            slot = self._slots.get(number)
+        for number in self._numbers(now):
+            slot = self._slot(number)
             if slot is not None:
                 yield number, slot
+
+    def counts(self, now: float) -> Iterator[tuple[int, int]]:
+        """As `slots`, but only how many there were in each."""
+        for number in self._numbers(now):
+            if number in self._closed:
+                yield number, int(self._closed[number][0])
+            elif number in self._open:
+                yield number, self._open[number].count
 
     def moves_at(self, now: float) -> float:
         """When its total changes by time alone: something leaves it, or its time has come."""
         newest = int(now // self._slot_s)
-        leaving = (n + self._span if n <= newest else n for n in self._slots)
-        return min(leaving, default=float("inf")) * self._slot_s
+        oldest = min(min(self._open, default=newest), min(self._closed, default=newest))
+        known = [*self._open, max(self._closed, default=newest)]
+        if known[-1] > newest:
+            known += self._closed
+        coming = [number for number in known if number > newest]
+        return min(oldest + self._span, *coming, newest + self._span) * self._slot_s
 
     @property
     def empty(self) -> bool:
         """Nothing in it at all."""
-        return not self._slots
-
-    def merge(self, other: Window) -> None:
-        """Add another window of the same slots."""
-        for number, slot in other._slots.items():
-            # The slot's middle: its beginning may be rounded into the slot before.
-            middle = (number + 0.5) * self._slot_s
-            self.add(middle, slot.count, slot.errors, slot.sum_s, slot.buckets)
+        return not self._open and not self._closed
