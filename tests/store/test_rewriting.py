@@ -17,6 +17,7 @@ import pytest
 
 from tachograph.errors import StoreError
 from tachograph.store.base import ErrorRecord, Sample, Second, Series, SeriesKey
+from tachograph.store.codec import columns
 from tachograph.store.migrations import APPLICATION_ID
 from tachograph.store.sqlite import SqliteStore
 
@@ -155,6 +156,15 @@ def test_nothing_of_a_forgotten_project_is_left_in_the_rows(store: SqliteStore, 
         query = f"SELECT * FROM {table} ORDER BY at_s"
         assert store._database.read(query) == other._database.read(query)
     other.close()
+
+
+def test_a_row_that_is_committed_to_is_swept_by_that(store: SqliteStore) -> None:
+    """So a sweep that has read it just before may leave it as it is."""
+    store.commit(seconds=[second(1), second(2)])
+    store.forget_project("photos")
+    store.commit(seconds=[Second(1, [(ALIEN.key, Sample(1.0, 1))])])
+    rows = dict(store._database.read("SELECT at_s, data FROM head"))
+    assert [len(columns(rows[at]).ids) for at in (1, 2)] == [1, 2]
 
 
 # --- other threads --------------------------------------------------------------------------
@@ -315,13 +325,13 @@ def test_a_full_disk_stops_no_minute_half_way(store: SqliteStore) -> None:
     it goes on."""
     many = [Series(SeriesKey("photos", "web", f"n{n}"), "counter") for n in range(2000)]
     row = [(one.key, Sample(n + 0.1, 1)) for n, one in enumerate(many)]
-    store.commit(series=many, seconds=[Second(at, row) for at in (0, 1, 60)])
+    store.commit(series=many, seconds=[Second(at, row) for at in (0, 1, 60, 120, 180)])
     expected = sums(store.seconds(0, 999))
     ((pages,),) = store._database.read("PRAGMA page_count")
     store._database.read(f"PRAGMA max_page_count = {pages}")
     for _ in range(2):
         with pytest.raises(StoreError, match=r"store\.db: can't fold .*Free some space"):
-            store.fold(1 << 40)
+            fold_all(store)
         for minute, value in (found := sums(store.minutes(0, 999))).items():
             assert value == pytest.approx(expected[minute])
         assert len(found) < len(expected)

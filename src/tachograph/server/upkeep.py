@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 
 from tachograph.errors import StoreError
 from tachograph.store.base import Store
+
+log = logging.getLogger("tachograph.server")
 
 #: Between two looks for minutes that have moved.
 FOLD_S = 60.0
@@ -38,8 +41,12 @@ class Upkeep:
         while True:
             self._asked.clear()
             began, more = time.monotonic(), False
-            with contextlib.suppress(StoreError):
+            try:
                 more = self._store.leased and await self._slice()
+            except StoreError:
+                pass  # a commit that can't be written says so, too
+            except Exception:  # one bad row must not stop the server
+                log.exception("stored rows can't be tidied up; it is tried again")
             pause = (time.monotonic() - began) * (1 / SHARE - 1) if more else FOLD_S
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._asked.wait(), pause)
