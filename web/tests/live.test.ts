@@ -168,3 +168,36 @@ test("another topic is asked for when somebody follows it, and given up with the
   const sent = world.socket.sent.map((text) => (JSON.parse(text) as { type: string }).type);
   expect(sent).toEqual(["subscribe", "unsubscribe"]);
 });
+
+test("a name with commas and colons is asked for by message, and again after a break", () => {
+  hello();
+  live.follow("action/f(a, b): c");
+  world.socket.fail();
+  world.pass(0.5);
+  const query = new URL(world.socket.url).searchParams;
+  expect(query.get("topics")).toBe("system,actions,events,sources");
+  hello();
+  expect(world.socket.sent.map((text) => JSON.parse(text) as JsonObject)).toContainEqual({
+    type: "subscribe",
+    topics: ["action/f(a, b): c"],
+  });
+});
+
+test("a followed source has points of its own, and is forgotten with its last reader", () => {
+  hello();
+  const undo = live.follow("source/x");
+  snapshot("source/x", "k3v9:1", { columns: ["flush_s"], points: { "1000": [0.5] } });
+  expect(live.ringOf("source/x")?.last("flush_s")).toBe(0.5);
+  undo();
+  snapshot("source/x", "k3v9:2", { columns: ["flush_s"], points: { "2000": [0.5] } });
+  expect(live.ringOf("source/x")).toBeUndefined();
+  expect(live.topics.get("source/x")).toBeUndefined();
+});
+
+test("why a point is missing comes with the deltas", () => {
+  hello();
+  snapshot("system", "k3v9:1", { columns: COLUMNS, points: point(1000, 1) });
+  const value = { gaps: { "2000": "no program was running" } };
+  world.socket.say({ type: "delta", topic: "system", pos: "k3v9:2", value });
+  expect(live.points.system.causes.nearest(2, 1, 3)).toBe("no program was running");
+});

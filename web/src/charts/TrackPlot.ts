@@ -2,10 +2,11 @@ import uPlot from "uplot";
 import { formatClock } from "../core/format";
 import { gapAt, gapWords, type Causes } from "../core/gaps";
 import type { Live } from "../core/live";
-import { fontOf, hatch, ink, label } from "./paint";
+import { fontOf, ink } from "./paint";
+import { alone, BARS, drawGaps, drawLimits, drawMarks, drawWords, soft } from "./trackPaint";
 import type { SeriesSpec, TrackSpec } from "./trackSpecs";
 
-const LEFT = 44;
+const LEFT = 54;
 const RIGHT = 52;
 const TIME_AXIS = 26;
 
@@ -20,12 +21,19 @@ export interface TrackHooks {
   onLive(): void;
 }
 
+/** Where a track stands: the first one carries marks, the last one the time. */
+export interface Place {
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
 /** One chart of the stack: a uPlot that is fed from the rings, outside of React. */
 export class TrackPlot {
   private readonly plot: uPlot;
   private readonly live: Live;
   private readonly spec: TrackSpec;
   private readonly hooks: TrackHooks;
+  private readonly place: Place;
   private readonly host: HTMLElement;
   private gaps: readonly (readonly [number, number])[] = [];
   private shown: readonly (readonly (number | null)[])[] = [];
@@ -34,12 +42,13 @@ export class TrackPlot {
   private tops = { left: 1, right: 1 };
   private pinned: number | null = null;
 
-  constructor(host: HTMLElement, spec: TrackSpec, live: Live, hooks: TrackHooks, timeAxis: boolean) {
+  constructor(host: HTMLElement, spec: TrackSpec, live: Live, hooks: TrackHooks, place: Place) {
     this.host = host;
     this.spec = spec;
     this.live = live;
     this.hooks = hooks;
-    this.plot = new uPlot(this.options(timeAxis), [[], ...spec.series.map(() => [])], host);
+    this.place = place;
+    this.plot = new uPlot(this.options(place.last), [[], ...spec.series.map(() => [])], host);
     this.plot.over.addEventListener("dblclick", hooks.onLive);
     this.plot.over.addEventListener("mousemove", hooks.onPointer);
   }
@@ -188,8 +197,11 @@ export class TrackPlot {
       series: [{}, ...spec.series.map((series) => this.series(series))],
       bands: spec.series[0]?.kind === "stacked" ? [{ series: [2, 1], fill: () => soft("c3") }] : [],
       hooks: {
-        drawClear: [(u) => this.drawGaps(u)],
-        drawAxes: [(u) => this.drawLimits(u)],
+        drawClear: [(u) => this.drawGround(u)],
+        drawAxes: [
+          (u) => drawLimits(u, this.spec.limits ?? []),
+          (u) => drawMarks(u, this.place.first ? this.incomplete() : []),
+        ],
         setCursor: [() => this.read()],
         setSelect: [(u) => this.select(u)],
       },
@@ -245,57 +257,12 @@ export class TrackPlot {
     };
   }
 
-  private drawGaps(u: uPlot): void {
-    const { left, top, width, height } = u.bbox;
-    const ratio = devicePixelRatio || 1;
-    const g = u.ctx;
-    g.save();
-    g.lineWidth = ratio;
-    for (const [from, to] of this.allGaps()) {
-      const x0 = Math.max(left, u.valToPos(from, "x", true));
-      const x1 = Math.min(left + width, u.valToPos(to, "x", true));
-      hatch(g, [x0, top, x1 - x0, height], ink("gap"), 6 * ratio);
-    }
-    g.restore();
+  private drawGround(u: uPlot): void {
+    const gaps = this.allGaps();
+    drawGaps(u, gaps);
     // Before the first look nothing is known about the stretch, and nothing said.
-    if (this.times.length === 0 && this.drawn.version >= 0 && this.allGaps().length === 0) {
-      g.save();
-      g.scale(ratio, ratio);
-      label(g, this.spec.empty ?? "no points in this stretch", (left + width / 2) / ratio, (top + height / 2) / ratio, "center");
-      g.restore();
-    }
-  }
-
-  /** Limits, and over the chart a triangle at each instant of which frames are missing. */
-  private drawLimits(u: uPlot): void {
-    const g = u.ctx;
-    const { left, top, width } = u.bbox;
-    const ratio = devicePixelRatio || 1;
-    g.fillStyle = ink("warn");
-    for (const at of this.incomplete()) {
-      const x = u.valToPos(at, "x", true);
-      if (x < left || x > left + width) continue;
-      g.beginPath();
-      g.moveTo(x - 3.5 * ratio, top - 7 * ratio);
-      g.lineTo(x + 3.5 * ratio, top - 7 * ratio);
-      g.lineTo(x, top - ratio);
-      g.fill();
-    }
-    for (const [value, color] of this.spec.limits ?? []) {
-      const y = Math.round(u.valToPos(value, "left", true)) + 0.5;
-      g.save();
-      g.strokeStyle = g.fillStyle = ink(color);
-      g.globalAlpha = 0.75;
-      g.lineWidth = ratio;
-      g.setLineDash([ratio, 4 * ratio]);
-      g.beginPath();
-      g.moveTo(left, y);
-      g.lineTo(left + width, y);
-      g.stroke();
-      g.globalAlpha = 1;
-      g.fillRect(left, y - 0.5, 6 * ratio, ratio);
-      g.restore();
-    }
+    const said = this.times.length === 0 && this.drawn.version >= 0 && gaps.length === 0;
+    if (said) drawWords(u, this.spec.empty ?? "no points in this stretch");
   }
 
   private select(u: uPlot): void {
@@ -306,18 +273,4 @@ export class TrackPlot {
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     if (to - from > 0.2) this.hooks.onZoom(from, to);
   }
-}
-
-const BARS = uPlot.paths.bars?.({ size: [0.7, 10], align: 1 });
-
-/** A point with nothing on either side would be a line of no length. */
-function alone(u: uPlot, series: number, show: boolean): number[] | null {
-  const values = [...(u.data[series] ?? [])];
-  if (!show) return null;
-  return values.flatMap((v, i) => (v != null && values[i - 1] == null && values[i + 1] == null ? [i] : []));
-}
-
-/** The same colour, thin, for areas. The tokens are written as #rrggbb. */
-function soft(token: string): string {
-  return `${ink(token)}3d`;
 }

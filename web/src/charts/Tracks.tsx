@@ -122,7 +122,7 @@ function Track({ spec, first, last, view, at, note, plots, onPointer }: TrackPro
         onZoom: (from, to) => shown.current.fix(from, to),
         onLive: () => shown.current.goLive(),
       },
-      last,
+      { first, last },
     );
     all.add(plot);
     let visible = true;

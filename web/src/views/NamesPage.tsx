@@ -22,11 +22,9 @@ export default function NamesPage({ kind }: { kind: NameKind }) {
   const events = useShown("events");
   const topic = kind === "action" ? actions : events;
   const some = (topic?.names_total ?? Object.keys(topic?.names ?? {}).length) > 0;
+  if (some) return <Listed kind={kind} topic={topic} />;
   return (
-    <>
-      <NameTabs kind={kind} />
-      {some ? <Listed kind={kind} topic={topic} /> : topic && <Teach page={kind === "action" ? "actions" : "events"} />}
-    </>
+    topic && <Teach page={kind === "action" ? "actions" : "events"} tabs={<NameTabs kind={kind} />} />
   );
 }
 
@@ -46,7 +44,7 @@ function Listed({ kind, topic }: { kind: NameKind; topic: ActionsTopic | EventsT
   const found = state.matching;
   return (
     <>
-      <PageHead title={TITLES[kind]} note="since start, exact from every call; durations in ms" stale={stale} />
+      <PageHead title={TITLES[kind]} tabs={<NameTabs kind={kind} />} note="since start, exact from every call; durations in ms" stale={stale} />
       <Figures items={kind === "action" ? ofActions(topic as ActionsTopic) : ofEvents(topic as EventsTopic)} />
       <div className="filter" ref={top}>
         <Search value={query.search} label={`Search ${TITLES[kind].toLowerCase()}`} onChange={(q) => change({ q })} />
@@ -97,14 +95,20 @@ const TYPING_MS = 150;
 /** The address follows a little later, or each letter would be a question of its own. */
 function Search({ value, label, onChange }: { value: string; label: string; onChange: (value: string) => void }) {
   const [text, setText] = useState(value);
+  const [sent, setSent] = useState(value);
   const [seen, setSeen] = useState(value);
   if (seen !== value) {
     setSeen(value);
-    setText(value);
+    // What comes back of what was typed here is older than what stands here by now.
+    if (value !== sent) setText(value);
+    setSent(value);
   }
   useEffect(() => {
     if (text === value) return undefined;
-    const timer = setTimeout(() => onChange(text), TYPING_MS);
+    const timer = setTimeout(() => {
+      setSent(text);
+      onChange(text);
+    }, TYPING_MS);
     return () => clearTimeout(timer);
     // Only what is typed starts the clock.
     // eslint-disable-next-line react-hooks/exhaustive-deps

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import { formatClock } from "../core/format";
 import { Status } from "./Icon";
 
@@ -5,12 +6,15 @@ interface Props {
   title: string;
   note?: string;
   stale?: number | undefined;
+  /** In the title's place, where a page has several. */
+  tabs?: ReactNode;
 }
 
-export function PageHead({ title, note, stale }: Props) {
+export function PageHead({ title, note, stale, tabs }: Props) {
   return (
     <header className="hd">
-      <h1>{title}</h1>
+      <h1 className={tabs ? "sr" : undefined}>{title}</h1>
+      {tabs}
       <p>
         {stale !== undefined && (
           <span className="st-t warn">

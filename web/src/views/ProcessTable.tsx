@@ -1,4 +1,4 @@
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { Sparkline, type SparkData } from "../charts/Sparkline";
 import { sourceTopic } from "../charts/processSpecs";
 import { formatBytes, formatDuration, formatNumber, formatShort, formatWhen, mebibytes, NONE } from "../core/format";
@@ -31,6 +31,9 @@ const COLUMNS: readonly Column[] = [
   { key: "own_cpu_percent", label: "Own cost, %", title: "What recording itself takes of one core", format: formatShort, extra: "hl" },
 ];
 
+/** More of them would push the charts out of sight. */
+const LISTED = 8;
+
 /** A server serves so many topics to one page; the rest of the rows have figures alone. */
 const DRAWN = 40;
 
@@ -46,6 +49,8 @@ interface Props {
 /** One line per source; columns that nobody measures are left out. */
 export function ProcessTable({ title, sources, chosen, onChoose, past = false }: Props) {
   const now = useShownNow();
+  const [whole, setWhole] = useState(false);
+  const listed = whole ? sources : sources.filter((source, i) => i < LISTED || source.id === chosen);
   const columns = COLUMNS.filter(({ key }) => sources.some((source) => source[key] !== undefined));
   if (sources.length === 0) {
     if (past) return null;
@@ -80,7 +85,7 @@ export function ProcessTable({ title, sources, chosen, onChoose, past = false }:
           </tr>
         </thead>
         <tbody>
-          {sources.map((source, i) => (
+          {listed.map((source, i) => (
             <tr
               key={source.id}
               data-testid="system-row"
@@ -106,6 +111,11 @@ export function ProcessTable({ title, sources, chosen, onChoose, past = false }:
           ))}
         </tbody>
       </table>
+      {listed.length < sources.length && (
+        <button className="btn all" onClick={() => setWhole(true)}>
+          Show all {formatNumber(sources.length)}
+        </button>
+      )}
     </section>
   );
 }

@@ -1,6 +1,6 @@
 import { useCallback } from "react";
 import { Link, useSearchParams } from "react-router";
-import { formatNumber, formatWhen } from "../core/format";
+import { formatNumber, formatShort, formatWhen } from "../core/format";
 import { frameSumOf } from "../core/frameSum";
 import { byInterest, isAlive, lifetime, lostOf, quoted } from "../core/sources";
 import type { Source, SourcesTopic } from "../core/wire";
@@ -69,6 +69,7 @@ export default function SourcesPage() {
             <th scope="col" className="num hm">Received</th>
             <th scope="col" className="num hm">Sampled</th>
             <th scope="col" className="num hm">Late</th>
+            <th scope="col" className="num hl" title="What recording takes of one core">Own cost, %</th>
             <th scope="col" className="num">Lost</th>
           </tr>
         </thead>
@@ -94,7 +95,7 @@ function Sum({ topic }: { topic: SourcesTopic }) {
     ["= received", formatNumber(sum?.received)],
     ["+ missing", formatNumber(sum?.missing), sum?.missing ? "crit" : undefined],
     ...(sum?.onTheWay ? ([["+ on their way", formatNumber(sum.onTheWay)]] as [string, string][]) : []),
-    ["of these late", formatNumber(topic.late)],
+    ["Late, of received", formatNumber(topic.late)],
     ["Records dropped", formatNumber(gone?.records), gone?.records ? "crit" : undefined],
     ["Left out on purpose", formatNumber(topic.sampled)],
   ];
@@ -173,6 +174,7 @@ function Line({ source, now, chosen, params }: LineProps) {
       <td className="num hm">{formatNumber(source.received)}</td>
       <td className="num hm">{formatNumber(source.sampled)}</td>
       <td className="num hm">{formatNumber(source.late)}</td>
+      <td className="num hl">{formatShort(source.own_cpu_percent)}</td>
       <td className="num">
         <Lost source={source} bare />
       </td>

@@ -28,23 +28,23 @@ export default function SystemPage() {
     <>
       <PageHead title="System" note={`${count(system?.live ?? 0, "live source")} together; each process counted once`} stale={stale} />
       <Figures wide items={figures(system)} />
-      <section className="sec tracks wide" data-testid="system-charts" data-source={chosen ?? ""}>
-        <div className="sec-h">
-          <StretchTitle />
-          {chosen === null ? (
-            <span className="note">all together; choose a source below to see it against all</span>
-          ) : (
-            <Chosen id={chosen} source={one} onClose={() => change({ source: null })} />
-          )}
-        </div>
-        <Charts key={chosen ?? ""} chosen={chosen} />
-      </section>
       <ProcessTable
         title="By source"
         sources={all.filter(isAlive)}
         chosen={chosen}
         onChoose={(id) => change({ source: id === chosen ? null : id })}
       />
+      <section className="sec tracks wide" data-testid="system-charts" data-source={chosen ?? ""}>
+        <div className="sec-h">
+          <StretchTitle />
+          {chosen === null ? (
+            <span className="note">all together; choose a source to see it against all</span>
+          ) : (
+            <Chosen id={chosen} source={one} onClose={() => change({ source: null })} />
+          )}
+        </div>
+        <Charts key={chosen ?? ""} chosen={chosen} />
+      </section>
       <ProcessTable
         title="Ended"
         past

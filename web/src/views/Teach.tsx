@@ -105,12 +105,12 @@ tacho.gauge("queue.depth", unit="items").set(5)
 };
 
 /** A page that has nothing to show: what will be here and how to get it, without empty promises. */
-export function Teach({ page }: { page: TeachPage }) {
+export function Teach({ page, tabs }: { page: TeachPage; tabs?: ReactNode }) {
   const lesson = LESSONS[page];
   const total = useTopic("sources")?.total;
   return (
     <div className="teach" data-testid={`teach-${page}`}>
-      <PageHead title={lesson.title} />
+      <PageHead title={lesson.title} tabs={tabs} />
       <p className="lead">{lesson.lead}</p>
       {lesson.state && (
         <Note>
