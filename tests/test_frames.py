@@ -75,7 +75,9 @@ records: dict[str, st.SearchStrategy[Any]] = {
         TimerTick, ints, ints, ints, floats, floats, floats, floats, st.lists(ints, max_size=6)
     ),
     "started": st.builds(SpanStart, ints, ints, kinds, texts, ints, attributes),
-    "ended": st.builds(SpanEnd, ints, ints, kinds, texts, ints, floats, floats, texts, attributes),
+    "ended": st.builds(
+        SpanEnd, ints, ints, kinds, texts, ints, floats, floats, texts, attributes, texts
+    ),
     "publishes": st.builds(Publish, texts, attributes),
     "losses": st.builds(Loss, texts, ints, st.booleans()),
     "clocks": st.builds(Clock, ints, floats),
@@ -339,6 +341,22 @@ LAST_WORDS = Frame(
     lines=[Line(1_764_000_001_900_000_000, "Traceback (most recent call last):")],
     stacks=[Stack(1_764_000_001_800_000_000, ["main (job.py:9)", "parse (job.py:4)"])],
 )
+FAILURE = Frame(
+    at_ns=1_764_000_003_000_000_000,
+    ended=[
+        SpanEnd(
+            id=9,
+            parent=0,
+            kind="action",
+            name="parse",
+            at_ns=1_764_000_002_950_000_000,
+            duration_s=0.25,
+            self_s=0.25,
+            error="KeyError: 'ä'",
+            trace='Traceback (most recent call last):\n  File "job.py", line 4, in parse\nKeyError',
+        )
+    ],
+)
 LOG = [(1, CHECKPOINT), (2, TICK), (2**40, GOODBYE)]
 
 
@@ -347,6 +365,7 @@ LOG = [(1, CHECKPOINT), (2, TICK), (2**40, GOODBYE)]
     [
         ("version-1.bin", LOG),
         ("version-1-last-words.bin", [(9, LAST_WORDS)]),
+        ("version-1-trace.bin", [(10, FAILURE)]),
         ("version-1-short.bin", [(1, Frame(at_ns=5, source=Source("a", "b", "c", "d", 1, 2)))]),
     ],
 )

@@ -7,7 +7,8 @@ import msgspec
 import tachograph as tacho
 from tachograph.core.source import SourceState
 from tachograph.frames import MAX_PAYLOAD_BYTES
-from tachograph.model import CounterTick, Definition, Frame, Goodbye, Source
+from tachograph.model import CounterTick, Definition, Frame, Goodbye, Source, SpanEnd
+from tachograph.sdk.limits import MAX_TRACE
 from tachograph.sdk.split import fitting, items
 from tachograph.testing import Captured
 
@@ -42,6 +43,15 @@ def test_a_record_that_fits_no_frame_is_counted(recorded: Captured) -> None:
     tacho.publish("huge", huge)
     assert recorded.counter("kept") == 1
     assert recorded.losses()["record too large"] >= 1
+
+
+def test_many_long_traces_become_several_frames() -> None:
+    """None is lost, and none is cut further."""
+    trace = "x" * MAX_TRACE
+    ended = [SpanEnd(n, 0, "action", "a", 5, 0.1, 0.1, "E", {}, trace) for n in range(1, 1_000)]
+    parts = list(fitting(Frame(5, ended=ended)))
+    assert len(parts) > 1
+    assert [end for part, _ in parts for end in part.ended] == ended
 
 
 def test_ten_thousand_series_fit(recorded: Captured) -> None:
