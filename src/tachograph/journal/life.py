@@ -16,6 +16,9 @@ import time
 # Windows moves no file that is open, and no directory with one in it.
 _IN_PLACE = sys.platform == "win32"
 
+# To look at a pipe that somebody put there must not wait for its writer.
+_LOOK = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
 #: Device and inode of the files that this process holds.
 _own: set[tuple[int, int]] = set()
 
@@ -86,7 +89,7 @@ def held(path: str) -> bool:
         stat = os.stat(path)
         if (stat.st_dev, stat.st_ino) in _own:
             return True
-        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        fd = os.open(path, _LOOK)
     except (FileNotFoundError, NotADirectoryError):
         return False
     try:
