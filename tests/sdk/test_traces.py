@@ -7,6 +7,8 @@ import gc
 import itertools
 import linecache
 import os
+import subprocess
+import sys
 import traceback
 import weakref
 from collections.abc import Callable
@@ -523,6 +525,41 @@ def test_last_words_and_commands_have_no_secrets(home: Path) -> None:
     (state,) = states(home)
     assert state.reason == "ValueError: password=*** iban=***"
     assert "hunter2" not in repr(state.source.command)
+
+
+def test_a_program_under_tacho_run_tells_no_secrets(home: Path) -> None:
+    """Command, standard error, a key over many lines, and the exception it ends by."""
+    code = """
+import sys
+print("password=hunter2 iban=DE99", file=sys.stderr)
+print("-----BEGIN PRIVATE KEY-----\\nhunter2\\n-----END PRIVATE KEY-----", file=sys.stderr)
+print("after", file=sys.stderr)
+raise ValueError("redis://:hunter2@db iban=DE99")
+"""
+    done = subprocess.run(
+        [sys.executable, "-m", "tachograph", "run", "--", sys.executable, "-c", code]
+        + ["--token", "hunter2", "--iban=DE99"],
+        env={**os.environ, "TACHOGRAPH_HOME": str(home), "TACHOGRAPH_SCRUB": "iban"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    (state,) = states(home)
+    assert state.source.command[3:] == ("--token", "***", "--iban=***")
+    told = [line.text for line in state.lines]
+    assert told[:5] == [
+        "password=*** iban=***",
+        "-----BEGIN PRIVATE KEY-----",
+        "***",
+        "***",
+        "after",
+    ]
+    assert state.reason == "exit 1, ValueError: redis://***:***@db iban=***"
+    assert state.error.endswith("ValueError: redis://***:***@db iban=***\n")
+    said = repr((state.source, state.lines, state.error, state.reason, state.stack))
+    assert "hunter2" not in said
+    assert "DE99" not in said
 
 
 def test_words_that_are_none_are_warned_of(

@@ -65,5 +65,7 @@ def _record(command: Sequence[str], service: str | None, project: str | None) ->
 
     settings = Settings()
     name = service or supervise.service_of(command)
-    source = child_source(source_id, child.pid, command, name, project, settings.interval_s)
+    source = child_source(
+        source_id, child.pid, command, name, project, settings.interval_s, settings.scrubber
+    )
     return supervise.follow(child, Recorder(settings, source=source))

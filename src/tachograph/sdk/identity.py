@@ -92,12 +92,18 @@ def new_source(
 
 
 def child_source(
-    id: str, pid: int, command: Sequence[str], service: str, project: str | None, interval_s: float
+    id: str,
+    pid: int,
+    command: Sequence[str],
+    service: str,
+    project: str | None,
+    interval_s: float,
+    scrub: Scrubber | None = None,
 ) -> Source:
     """Another process as a source, reported by this one."""
     folder = next((Path(word).resolve().parent for word in command[1:] if _is_file(word)), None)
     source = _source(id, folder, service, project, interval_s)
-    return msgspec.structs.replace(source, pid=pid, command=Scrubber().command(command))
+    return msgspec.structs.replace(source, pid=pid, command=(scrub or Scrubber()).command(command))
 
 
 def _is_file(word: str) -> bool:

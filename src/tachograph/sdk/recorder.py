@@ -41,9 +41,9 @@ class Recorder:
     def __init__(self, settings: Settings, parent: str = "", source: Source | None = None) -> None:
         self.settings = settings
         self.source = source or new_source(
-            settings.service, settings.project, settings.interval_s, parent
+            settings.service, settings.project, settings.interval_s, parent, settings.scrubber
         )
-        self.state = Accumulator(self.source)
+        self.state = Accumulator(self.source, settings.scrubber)
         self.clock = Clock()
         self.ended = False
         self.listeners: list[Callable[[], None]] = []
@@ -328,6 +328,7 @@ def apply_settings(settings: Settings) -> None:
             end("ended", "configured anew")
         else:
             old.settings = settings
+            old.state.take_scrubber(settings.scrubber)
     inbox.limit = 0 if settings.disabled else LIMIT
     inbox.ring = _first_ring
     inbox.sleep()
