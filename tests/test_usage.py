@@ -272,6 +272,7 @@ def writer() -> Iterator[Writer]:
     """A writer whose file lies on a disk: in a memory file system nothing is storage I/O."""
     with TemporaryDirectory(dir="/var/tmp") as folder:
         one = Writer(folder)
+        one.do("open", 0)  # its interpreter has started
         try:
             yield one
         finally:
