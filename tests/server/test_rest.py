@@ -206,6 +206,63 @@ def test_errors_from_before_a_restart(home: Path) -> None:
     program.kill()
 
 
+# --- names ----------------------------------------------------------------------------------
+
+
+def test_names(home: Path) -> None:
+    """Names in pages, searched, filtered and sorted; together they are all of them."""
+    catalog, player = Reporting(home, "p1"), Reporting(home, "p2", service="player")
+    for n in range(1, 8):
+        catalog.do(*[0.1] * n, name=f"name {n}")
+    player.do(0.5, name="Play", kind="action")
+    player.do(0.5, name="heard", kind="event")
+    for program in (catalog, player):
+        program.say(time.time())
+    with serving(home) as served:
+        assert eventually(lambda: served.value("actions")["names_total"] == 8)
+        first = get(served, "/api/names", sort="count", limit="5")
+        assert [row["count"] for row in first["items"]] == [7, 6, 5, 4, 3]
+        assert (first["next"], first["matching"], first["total"]) == (5, 8, 8)
+        rest = get(served, "/api/names", sort="count", limit="5", offset=str(first["next"]))
+        assert [row["count"] for row in rest["items"]] == [2, 1, 1]
+        assert rest["next"] is None
+        row = first["items"][0]
+        assert (row["name"], sum(row["recent_counts"]), len(row["recent_counts"])) == (
+            "name 7",
+            7,
+            30,
+        )
+        found = get(served, "/api/names", service="player")
+        assert [row["name"] for row in found["items"]] == ["Play"]
+        found = get(served, "/api/names", search="PLAY", project="photos")
+        assert (found["matching"], found["total"]) == (1, 8)
+        assert get(served, "/api/names", kind="event")["items"][0]["name"] == "heard"
+        empty = {"items": [], "next": None, "matching": 0, "total": 0}
+        assert get(served, "/api/names", project="music") == empty
+        beyond = get(served, "/api/names", offset="100")
+        assert (beyond["items"], beyond["next"], beyond["matching"]) == ([], None, 8)
+    catalog.kill()
+    player.kill()
+
+
+@pytest.mark.parametrize(
+    ("query", "allowed"),
+    [
+        ({"sort": "nothing"}, "'total_s'"),
+        ({"kind": "work"}, "'action' or 'event'"),
+        ({"order": "up"}, "'asc' or 'desc'"),
+        ({"limit": "501"}, "less than or equal to 500"),
+        ({"offset": "-1"}, "greater than or equal to 0"),
+        ({"search": "x" * 201}, "200 characters"),
+    ],
+)
+def test_names_that_cant_be_had(served: Serving, query: dict[str, str], allowed: str) -> None:
+    """A wish that makes no sense is refused with what is allowed."""
+    answer = served.http.get("/api/names", params=query)
+    assert answer.status_code == 422
+    assert allowed in answer.json()["allowed"]
+
+
 # --- publish --------------------------------------------------------------------------------
 
 

@@ -72,7 +72,7 @@ def page(names: Mapping[str, Name], query: Query) -> Generator[None, float, Page
     every = list(names.items())
     found: _Found = yield from _matching(every, query)
     found = yield from _sorted(found, query)
-    rows = []
+    rows: list[Row] = []
     for name, total in found[query.offset : query.offset + query.limit]:
         if len(rows) % _ROWS == 0:
             now = yield

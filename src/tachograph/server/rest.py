@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from tachograph.server.api import forget, health, names, session, sources, topics, viewers
+from tachograph.server.api import forget, health, history, names, session, sources, topics, viewers
 from tachograph.server.api.answers import REFUSALS
 from tachograph.server.auth import Auth
 from tachograph.server.follower import Follower
@@ -18,6 +18,7 @@ def routes(follower: Follower, auth: Auth, recall: Recall) -> APIRouter:
     router.include_router(topics.routes(follower, recall), responses=REFUSALS)
     router.include_router(sources.routes(follower), responses=REFUSALS)
     router.include_router(names.routes(follower), responses=REFUSALS)
+    router.include_router(history.routes(follower), responses=REFUSALS)
     router.include_router(viewers.routes(follower.hub), responses=REFUSALS)
     router.include_router(forget.routes(follower), responses=REFUSALS)
     router.include_router(session.routes(auth), responses=REFUSALS)
