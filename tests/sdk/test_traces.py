@@ -537,8 +537,10 @@ print("after", file=sys.stderr)
 raise ValueError("redis://:hunter2@db iban=DE99")
 """
     done = subprocess.run(
-        [sys.executable, "-m", "tachograph", "run", "--", sys.executable, "-c", code]
-        + ["--token", "hunter2", "--iban=DE99"],
+        [
+            *(sys.executable, "-m", "tachograph", "run", "--"),
+            *(sys.executable, "-c", code, "--token", "hunter2", "--iban=DE99"),
+        ],
         env={**os.environ, "TACHOGRAPH_HOME": str(home), "TACHOGRAPH_SCRUB": "iban"},
         capture_output=True,
         timeout=60,
