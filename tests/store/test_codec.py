@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.errors import StoreError
 from tachograph.store.base import Sample
-from tachograph.store.codec import decode, encode, merge
+from tachograph.store.codec import Columns, decode, encode, merge, squeezed, without
 
 figures = st.floats(allow_nan=False) | st.integers(-(2**60), 2**60).map(float)
 buckets = st.dictionaries(st.integers(-2000, 2000), st.integers(1, 2**40), max_size=5).map(
@@ -26,6 +27,34 @@ rows = st.dictionaries(st.integers(1, 2**40), samples, max_size=40)
 def test_a_row_is_read_back(row: dict[int, Sample]) -> None:
     """decode(encode(x)) == x, by ascending id, to the last bit."""
     assert decode(encode(row)) == sorted(row.items())
+
+
+@given(rows, st.data())
+def test_some_samples_of_a_row(row: dict[int, Sample], data: st.DataObject) -> None:
+    """Only the wanted ones are what the whole has of them; without them the row is what it
+    would be if they had never been in it."""
+    some = data.draw(st.sets(st.sampled_from(sorted(row)))) if row else set()
+    whole = encode(row)
+    assert decode(whole, some) == [item for item in decode(whole) if item[0] in some]
+    rest = encode({number: one for number, one in row.items() if number not in some})
+    assert without(whole, some) == (rest if some else None)
+
+
+UNFIT = {
+    "values": Columns([1, 1], [1.0]),
+    "counts of timers": Columns([1], [1.0], [0], [1, 1], [0], [None], [0]),
+    "buckets": Columns([1], [1.0], [0], [1], [0], [None], [2], [5], [1]),
+    "a place behind the last": Columns([1], [1.0], [1], [1], [0], [None], [0]),
+    "a place before the first": Columns([1], [1.0], [-1], [1], [0], [None], [0]),
+    "a length below none": Columns([1], [1.0], [0], [1], [0], [None], [-1]),
+}
+
+
+@pytest.mark.parametrize("columns", UNFIT.values(), ids=UNFIT)
+def test_columns_that_do_not_fit_together(columns: Columns) -> None:
+    """Refused as a whole, before anything of it is added up somewhere."""
+    with pytest.raises(StoreError, match="don't fit together"):
+        decode(squeezed(msgspec.msgpack.encode(columns)))
 
 
 def test_a_value_that_is_no_number_is_kept() -> None:

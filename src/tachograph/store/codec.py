@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Container, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import accumulate, compress, pairwise
 
 import msgspec
@@ -141,6 +142,20 @@ def _check(row: Columns) -> None:
         or min(row.lengths, default=0) < 0
     ):
         raise ValueError("its columns don't fit together")
+
+
+def without(data: bytes, gone: AbstractSet[int]) -> bytes | None:
+    """The row without these series, None when it has none of them. Raises StoreError for bytes
+    that are no row."""
+    row = columns(data)
+    ids = list(accumulate(row.ids))
+    if gone.isdisjoint(ids):
+        return None
+    kept = _only(row, [id not in gone for id in ids])
+    kept.ids = _steps([id for id in ids if id not in gone])
+    kept.values = [_short(value) for value in kept.values]
+    kept.self_s = [one if one is None else _short(one) for one in kept.self_s]
+    return squeezed(_encode(kept))
 
 
 def _only(row: Columns, picked: list[bool]) -> Columns:

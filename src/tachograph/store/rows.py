@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from itertools import accumulate
 from typing import Literal
 
 from tachograph.errors import StoreError
@@ -73,9 +72,9 @@ def without(
     changes = []
     for at_s, data in rows:
         with suppress(StoreError):
-            if not gone.isdisjoint(accumulate(codec.columns(data).ids)):
-                kept = {number: one for number, one in codec.decode(data) if number not in gone}
-                changes.append((codec.encode(kept), at_s, data))
+            swept = codec.without(data, gone)
+            if swept is not None:
+                changes.append((swept, at_s, data))
     return changes
 
 
