@@ -21,6 +21,7 @@ from typing import Any
 import tachograph as tacho
 from benchmarks.measure import Contender, Costs, Figure, interleaved
 from tachograph.sdk import recorder as recording
+from tachograph.sdk.flusher import PACE_S
 
 SPANS_PER_SECOND = 150
 NAMES = ("read", "parse", "store")
@@ -231,10 +232,10 @@ def _open_telemetry() -> tuple[Contender, Any]:
 
 def _flusher(seconds: float) -> list[Figure]:
     """What the background costs a program that does little, beside wake-ups that do nothing."""
-    wake = _bare_wake_s(max(3, int(seconds / 6 / recording.PACE_S)))
+    wake = _bare_wake_s(max(3, int(seconds / 6 / PACE_S)))
     busy, flushes = _background_share(seconds / 2, SPANS_PER_SECOND)
     idle, _ = _background_share(seconds / 4, 0)
-    bare = wake / recording.PACE_S
+    bare = wake / PACE_S
     warm = _flush_s(max(5, int(seconds)))
     return [
         Figure("20 bare wake-ups a second", 100 * bare, "% of a core"),
@@ -280,7 +281,7 @@ def _bare_wake_s(wakes: int) -> float:
     bell.acquire()
     begin = time.thread_time()
     for _ in range(wakes):
-        bell.acquire(timeout=recording.PACE_S)
+        bell.acquire(timeout=PACE_S)
     return (time.thread_time() - begin) / wakes
 
 

@@ -1,10 +1,9 @@
-"""The flusher: one thread that turns what the callers queued into frames in the journal.
+"""The recorder of this process: what a source is made of, its beginning and its end.
 
-First frame after idle at once, then at most every PACE_S. Every interval it samples the
-process tree and writes a frame even if nothing happened, so that silence means silence.
-
-A failed append loses that frame, which is counted by cause and warned of once an outage;
-the next frame that gets through is a checkpoint, so totals are right again at once.
+Every interval it samples the process tree and writes a frame even if nothing happened, so that
+silence means silence. A failed append loses that frame, which is counted by cause and warned
+of once an outage; the next frame that gets through is a checkpoint, so totals are right again
+at once.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from tachograph.errors import TachographError
 from tachograph.model import Frame, Goodbye, Source, State
 from tachograph.sdk.accumulate import Accumulator
 from tachograph.sdk.clock import Clock
+from tachograph.sdk.flusher import Flusher
 from tachograph.sdk.identity import new_source
 from tachograph.sdk.inbox import LIMIT, inbox
 from tachograph.sdk.intake import Intake, is_anything_waiting
@@ -29,8 +29,6 @@ from tachograph.sdk.vitals import Vitals
 
 log = logging.getLogger("tachograph")
 
-#: Two frames are at least so far apart.
-PACE_S = 0.05
 #: After a failed append, the next try.
 RETRY_S = 1.0
 
@@ -53,11 +51,8 @@ class Recorder:
         self._retry_at = 0.0
         self._warned: set[str] = set()
         self.turn = Turn()
-        self._bell = threading.Lock()
-        self._bell.acquire()
-        self._thread: threading.Thread | None = None
-        self._generation = 0
-        self._busy = False
+        self._flusher = Flusher(self)
+        self.ring = self._flusher.ring
 
     @property
     def seq(self) -> int:
@@ -75,31 +70,11 @@ class Recorder:
         inbox.ring = self.ring
         inbox.listed = self.state.spans.open
         inbox.wake()
-        if self._thread is not None and self._thread.is_alive():
-            self.ring()
-            return
-        self._generation += 1
-        self._thread = threading.Thread(
-            target=self._run, args=(self._generation,), name="tachograph", daemon=True
-        )
-        self._thread.start()
+        self._flusher.start()
 
     def stop_thread(self, timeout_s: float) -> None:
-        """Ask the thread to end and wait for it, at most so long."""
-        thread, self._thread = self._thread, None
-        self._generation += 1
-        self.ring()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout_s)
-
-    def ring(self) -> None:
-        """Wake the flusher. Never blocks; any number of callers at once."""
-        inbox.wake()
-        try:
-            self._bell.release()
-        except RuntimeError:  # it rings already
-            pass
-        loops.notice()
+        """Ask the flusher to end and wait for it, at most so long."""
+        self._flusher.stop(timeout_s)
 
     def abandon(self) -> None:
         """In a forked child: it is the parent's, and leaves nothing behind here."""
@@ -136,58 +111,32 @@ class Recorder:
         finally:
             self.turn.release()
 
-    # -- the thread --------------------------------------------------------
+    # -- when the flusher comes by -----------------------------------------
 
-    def _run(self, generation: int) -> None:
-        next_sample = monotonic()
-        while self._runs(generation):
-            began = monotonic()
-            inbox.wake()
-            try:
-                if began >= next_sample:
-                    interval = self.settings.interval_s
-                    next_sample = max(next_sample + interval, began + interval / 2)
-                    self._sample()
-                else:
-                    with self.turn:
-                        if self._runs(generation):
-                            self._write(None)
-            except Exception as error:  # the edge: nothing of ours reaches the host
-                self.warn("flusher", f"recording failed ({type(error).__name__}: {error})")
-                self._retry_at = monotonic() + RETRY_S
-            self._wait(began + PACE_S, next_sample, generation)
+    @property
+    def interval_s(self) -> float:
+        """Seconds from sample to sample."""
+        return self.settings.interval_s
 
-    def _runs(self, generation: int) -> bool:
-        return self._generation == generation and not self.ended
-
-    def _wait(self, next_frame: float, next_sample: float, generation: int) -> None:
-        """Until the next frame is due, and there is something to say in it.
-
-        While records keep coming, the thread sleeps from frame to frame. Else it sleeps until
-        somebody rings, which costs that caller a little and spares a wake-up for nothing.
-        """
-        if self._busy:
-            self._pause(next_frame, generation)
-            if self._waiting():
-                return
-            self._busy = False
-        inbox.sleep()
-        # Whoever put something down before that line may not have rung.
-        if self._runs(generation) and not self._waiting():
-            self._bell.acquire(timeout=max(0.0, next_sample - monotonic()))
-        inbox.wake()
-        if monotonic() < next_frame and self._waiting():
-            self._busy = True
-            self._pause(next_frame, generation)
-
-    def _pause(self, until: float, generation: int) -> None:
-        while self._runs(generation) and (rest := until - monotonic()) > 0:
-            self._bell.acquire(timeout=rest)
-
-    def _waiting(self) -> bool:
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something to say."""
         # What was told goes past the queues.
         told = self.state.dirty and monotonic() >= self._retry_at
         return self.ended or told or is_anything_waiting()
+
+    def come_by(self, runs: Callable[[], bool], *, sample: bool) -> None:
+        """A frame of what is new; with a sample, if one is due. On the flusher's thread."""
+        try:
+            if sample:
+                self._sample()
+                return
+            with self.turn:
+                if runs():
+                    self._write(None)
+        except Exception as error:  # the edge: nothing of ours reaches the host
+            self.warn("flusher", f"recording failed ({type(error).__name__}: {error})")
+            self._retry_at = monotonic() + RETRY_S
 
     def _sample(self) -> None:
         loops.look_again()
