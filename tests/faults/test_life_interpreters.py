@@ -48,7 +48,7 @@ SUBINTERPRETER = """
     tacho.action("main").record(0.1)
     one = interpreters.create()
     code = INSIDE
-    error = interpreters.run_string(one, f"import sys; sys.path[:] = {sys.path!r}\n" + code)
+    error = interpreters.run_string(one, f"import sys; sys.path[:] = {sys.path!r}\\n" + code)
     assert not error, error
     interpreters.destroy(one)
     tacho.action("main").record(0.1)
