@@ -374,3 +374,17 @@ def test_the_trailing_change_on_every_loop(home: Path, loops: Any) -> None:
 
     with asyncio.Runner(loop_factory=loops) as runner:
         assert b'"value":{"n":199}' in runner.run(run())
+
+
+async def test_what_a_server_lost_is_said(home: Path) -> None:
+    """The store's damaged rows stand beside what could not be stored."""
+    store = MemoryStore()
+    async with following(home, store) as follower:
+        assert follower.losses() == {}
+        follower.ingest.seconds.dropped = 2
+        store.damaged_rows = 5  # type: ignore[attr-defined]
+        assert follower.losses() == {
+            "seconds that could not be stored": 2,
+            "stored rows that were damaged": 5,
+        }
+        follower.ingest.seconds.dropped = 0

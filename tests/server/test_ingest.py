@@ -65,6 +65,7 @@ class Reader:
             self.store.commit(sources=commit.sources, series=commit.series, seconds=commit.seconds)
 
     def actions(self) -> dict[str, Any]:
+        self.ingest.settle()
         return self.live.value("actions", None, NOON)
 
     def row(self, id: str = "p1") -> dict[str, Any]:
@@ -128,10 +129,17 @@ STEPS = st.lists(
 
 
 @settings(max_examples=80)
-@given(STEPS)
-def test_exactly_once(steps: list[Any]) -> None:
-    """Whenever the server dies, commits or fails to: what programs did is counted once, live
-    and in the stored seconds; programs that end or are killed stay in the totals."""
+@given(STEPS, st.sampled_from([0, 1, 16]))
+def test_exactly_once(steps: list[Any], bursts: int) -> None:
+    """Whenever the server dies, commits or fails to, and whether it takes frames at once or
+    gathers them: what programs did is counted once, live and in the stored seconds; programs
+    that end or are killed stay in the totals."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tachograph.server.ingest.MAX_BURSTS", bursts)
+        once(steps)
+
+
+def once(steps: list[Any]) -> None:
     journal = MemoryJournal(segment_bytes=1500)
     reader = Reader(journal)
     programs: list[Writing] = []
@@ -231,6 +239,34 @@ def test_stored_state_that_cannot_be_read(files: FileJournal) -> None:
     reader.follow()
     assert reader.actions()["total_actions"] == 3
     program.writer.close()
+
+
+def test_many_sources_are_gathered() -> None:
+    """Of many sources frames of a second become one, until it is over or somebody looks: then
+    all figures, numbers of frames and gauges by the second are what they were."""
+    journal = MemoryJournal()
+    programs = [Writing(journal, f"p{n}") for n in range(20)]
+    reader = Reader(journal)
+    for at in range(31):
+        for program in programs:
+            program.work(2, failed=1)
+            program.gauge("depth", at)
+            program.say(NOON + at / 10)
+        reader.read(NOW + at * 10**8)
+    assert reader.ingest._bursts
+    assert reader.actions()["total_actions"] == 31 * 20 * 2
+    assert not reader.ingest._bursts
+    for state in reader.ingest.states.values():
+        assert (state.received, state.seq, state.lost) == (31, 31, 0)
+    reader.commit()
+    assert stored_actions(reader.store) == (31 * 40, 31 * 20)
+    depths = {
+        second.at_s - NOON: sample.value
+        for second in reader.store.seconds(0, 1 << 40)
+        for key, sample in second.samples
+        if key.name == "depth"
+    }
+    assert depths == {0: 180.0, 1: 380.0, 2: 580.0, 3: 600.0}
 
 
 # --- order ----------------------------------------------------------------------------------
@@ -633,3 +669,17 @@ def test_one_bad_frame_stops_nobody(
     assert reader.actions()["total_actions"] == 4
     assert (reader.row("p1")["lost"], reader.row("p2")["lost"]) == (1, 0)
     assert [record.message[:7] for record in caplog.records] == ["frame 2"]
+
+
+def test_what_the_server_itself_lost() -> None:
+    """Seconds and failures that could never be stored are counted, by reason; none, none said."""
+    journal = MemoryJournal()
+    reader = Reader(journal)
+    assert reader.ingest.losses() == {}
+    reader.ingest.seconds.dropped, reader.ingest.failed.dropped = 3, 0
+    assert reader.ingest.losses() == {"seconds that could not be stored": 3}
+    reader.ingest.failed.dropped = 2
+    assert reader.ingest.losses() == {
+        "seconds that could not be stored": 3,
+        "errors that could not be stored": 2,
+    }

@@ -332,7 +332,9 @@ class Ingest:
         try:
             blob = _encode(state)
         except Exception:  # one state that is out of all bounds must not stop the others' storing
-            log.exception("source %s can't be stored; after a restart it is read anew", id)
+            if id not in self._unstorable:
+                log.exception("source %s can't be stored; after a restart it is read anew", id)
+            self._unstorable.add(id)
             return None
         return StoredSource(
             id, source.project, source.service, state.state, state.seq, state.last_ns, blob
