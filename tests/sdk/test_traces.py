@@ -441,6 +441,7 @@ def test_a_file_that_was_changed_shows_nothing(tmp_path: Path) -> None:
     places += [(str(tmp_path / name), 1) for name in ("gone.py", "codec.py", "a\0b", "")]
     assert sources.of(places) == {(str(file), 2): "second"}
     os.utime(file, ns=(time_ns(), time_ns() + 10**9))
+    assert linecache.getline(str(file), 2)  # what others remember of it is no better
     assert sources.of(places) == {}
     file.unlink()
     assert sources.of(places) == {}

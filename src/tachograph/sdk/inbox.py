@@ -93,7 +93,7 @@ class Tray:
         """Whether one more failure of this name is told whole. `now` is perf_counter's."""
         if now >= self.failures_renew:
             self.failures, self.failures_renew = FAILURES_PER_NAME, now + 1.0
-        if not self.failures or not inbox.failures:
+        if self.failures <= 0 or inbox.failures <= 0:
             return False
         self.failures -= 1
         inbox.failures -= 1
