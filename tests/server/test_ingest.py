@@ -253,9 +253,9 @@ def test_many_sources_are_gathered() -> None:
             program.gauge("depth", at)
             program.say(NOON + at / 10)
         reader.read(NOW + at * 10**8)
-    assert reader.ingest._bursts
+    assert reader.ingest.counting.bursts
     assert reader.actions()["total_actions"] == 31 * 20 * 2
-    assert not reader.ingest._bursts
+    assert not reader.ingest.counting.bursts
     for state in reader.ingest.states.values():
         assert (state.received, state.seq, state.lost) == (31, 31, 0)
     reader.commit()
@@ -659,7 +659,7 @@ def test_one_bad_frame_stops_nobody(
     def fail(topic: str, project: str, value: dict[str, Any]) -> None:
         raise RuntimeError("no room")
 
-    monkeypatch.setattr(reader.ingest, "_publish", fail)
+    monkeypatch.setattr(reader.ingest.counting, "_publish", fail)
     one.sums.publish("tasks", {"a": 1})
     for program in (one, two):
         program.work()
