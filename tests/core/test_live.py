@@ -16,7 +16,7 @@ from tachograph.model import Frame, Goodbye, SpanStart
 from tests.core.program import NOON, Numbered, Program, Reader
 from tests.core.values import no_nulls
 
-TOPICS = ("system", "actions", "events", "sources")
+TOPICS = "system actions events sources source/p1 source/p2 action/click event/click".split()
 HOUR = 3600.0
 
 
@@ -72,6 +72,44 @@ def test_processes_of_one_host() -> None:
     third.vitals(90.0, 100.0, **machine)
     reader.read(third, NOON + 2)
     assert system(reader)["cpu_percent"] == 100.0
+
+
+def test_figures_of_the_process_and_its_runtime() -> None:
+    """Open files and bytes add up; of what keeps a loop waiting it is the worst that counts.
+    What nobody measured is absent, and so is what only the dead had."""
+    reader = Reader()
+    for n, dead in ((1, False), (2, False), (9, True)):
+        program = Program(f"p{n}")
+        program.vitals(
+            1.0, 100.0, open_files=10.0 * n, read_bytes_per_s=n, written_bytes_per_s=2 * n
+        )
+        for name in ("loop_lag_s", "gc_pause_s", "gc_percent"):
+            program.gauge(f"runtime.{name}", n / 10, "max")
+        reader.read(program, NOON)
+        if dead:
+            reader.states[f"p{n}"].dead(int(NOON * 1e9))
+    wanted = {
+        "open_files": 30,
+        "read_bytes_per_s": 3.0,
+        "written_bytes_per_s": 6.0,
+        "loop_lag_s": 0.2,
+        "gc_pause_s": 0.2,
+        "gc_percent": 0.2,
+    }
+    seen = system(reader)
+    assert {name: seen[name] for name in wanted} == wanted
+    reader.live.tick(NOON)
+    point = dict(zip(SYSTEM_COLUMNS, *system(reader)["points"].values(), strict=True))
+    assert {name: point[name] for name in wanted if name in point} == {
+        name: figure for name, figure in wanted.items() if name != "gc_percent"
+    }
+    row = reader.value("sources", NOON)["sources"]["p2"]
+    assert (row["open_files"], row["read_bytes_per_s"], row["gc_percent"]) == (20.0, 2.0, 0.2)
+    other = Reader()
+    program = Program()
+    program.vitals(1.0, 100.0)
+    other.read(program, NOON)
+    assert not wanted.keys() & system(other).keys()
 
 
 def test_several_hosts() -> None:
@@ -368,6 +406,47 @@ def test_source_row() -> None:
     row = reader.value("sources", NOON)["sources"]["p1"]
     assert (row["state"], row["reason"]) == ("failed", "ValueError: no")
     assert (row["ended_at"], reader.value("sources", NOON)["live"]) == (NOON + 1, 0)
+
+
+def test_clock_of_a_source() -> None:
+    """A clock that is off by more than a second, and one that was set, is said; others aren't."""
+    reader, program = Reader(), Program()
+    reader.read(program, NOON)
+    state = reader.states["p1"]
+    for offset, jump in ((0.0, 0.0), (1.0, 0.0), (-2.5, 0.0), (3600.0, -0.25)):
+        state.clock_offset_s, state.clock_jump_s = offset, jump
+        row = reader.value("sources", NOON)["sources"]["p1"]
+        assert row.get("clock_offset_s", 0.0) == (offset if abs(offset) > 1 else 0.0)
+        assert row.get("clock_jump_s", 0.0) == jump
+        assert ("clock_offset_s" in row, "clock_jump_s" in row) == (abs(offset) > 1, jump != 0)
+
+
+def test_losses_of_the_server() -> None:
+    """What the server itself lost stands beside the sources of all, and only when there is any."""
+    reader, program = Reader(), Program()
+    reader.read(program, NOON)
+    assert "server_losses" not in reader.value("sources", NOON)
+    reader.live.server_losses = lambda: {"seconds that could not be stored": 3}
+    lost = {"seconds that could not be stored": 3}
+    assert reader.value("sources", NOON)["server_losses"] == lost
+    assert "server_losses" not in reader.value("sources", NOON, "photos")
+
+
+def test_forget() -> None:
+    """Sources that are forgotten never were: no row, no totals, no window of their project."""
+    reader, one, two = Reader(), Program("p1"), Program("p2", project="music")
+    for program in (one, two):
+        program.vitals(1.0, 100.0)
+        program.do(0.5)
+        reader.read(program, NOON)
+    reader.live.tick(NOON)
+    reader.live.forget(["p1", "unknown"])
+    assert list(reader.value("sources", NOON)["sources"]) == ["p2"]
+    assert reader.value("actions", NOON)["total_actions"] == 1
+    assert reader.value("source/p1", NOON) == {}
+    assert reader.value("system", NOON, "photos")["points"] == {}
+    reader.live.tick(NOON + 1)
+    assert reader.live.projects() == ["music"]
 
 
 def test_who_saw_the_end() -> None:

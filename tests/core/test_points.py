@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tachograph.core.patch import diff
-from tachograph.core.points import Points, instant
+from tachograph.core.points import Points, instant, missed
 
 NOON = 1_800_014_400.0
 
@@ -80,3 +80,37 @@ def test_rounding() -> None:
     points = Points(("a", "b"))
     points.add(NOON, [1 / 3, None])
     assert points.value()["points"]["1800014400000"] == [0.333333, None]
+
+
+def test_gaps() -> None:
+    """A cause is sent once and leaves after a minute, as a point does; what is said of the same
+    instant twice is said together, and beside a point that is there."""
+    points = Points(("a",))
+    points.gap(NOON, "one")
+    points.gap(NOON, "two")
+    points.add(NOON + 1, [1.0])
+    points.gap(NOON + 1, "three")
+    before = points.value()
+    assert before["gaps"] == {"1800014400000": "one; two", "1800014401000": "three"}
+    assert list(before["points"]) == ["1800014401000"]
+    points.gap(NOON + 60, "four")
+    assert diff(before, points.value()) == {
+        "gaps": {"1800014400000": None, "1800014460000": "four"}
+    }
+    points.gap(NOON + 61, "five")
+    assert points.value()["points"] == {}
+    points.gap(NOON - 3600, "six")
+    assert points.value()["gaps"] == {str(round((NOON - 3600) * 1000)): "six"}
+
+
+@pytest.mark.parametrize("interval_s", [0.1, 0.5, 1.0, 2.0, 60.0])
+def test_missed(interval_s: float) -> None:
+    """The instants between two ticks, those of the last minute: none between neighbours."""
+    assert list(missed(NOON, NOON + interval_s, interval_s)) == []
+    seen = [round(at * 1000) for at in missed(NOON, NOON + 4 * interval_s, interval_s)]
+    within = [n for n in (1, 2, 3) if (4 - n) * interval_s <= 60]
+    assert seen == [round((NOON + n * interval_s) * 1000) for n in within]
+    late = list(missed(NOON, NOON + 3600, interval_s))
+    assert late[-1] == pytest.approx(NOON + 3600 - interval_s)
+    assert len(late) <= max(1, 60 / interval_s)
+    assert list(missed(NOON, NOON - 3600, interval_s)) == []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tachograph.core.patch import Json, apply, normal
-from tachograph.core.topic import TAIL, Topic
+from tachograph.core.topic import TAIL, TAIL_BYTES, Topic
 from tests.core.values import LOOSE_OBJECTS, text
 
 
@@ -118,3 +118,30 @@ def test_positions_that_are_none(position: str) -> None:
     topic = Topic("t", "e")
     topic.set({"a": 1})
     assert topic.since(position) is None
+
+
+def test_the_tail_is_bounded_in_bytes() -> None:
+    """Large changes are kept as long as they fit together: a topic of a megabyte that moves
+    every second would otherwise hold three hundred. One that alone is too large is not kept."""
+    topic = Topic("t", "e")
+    for n in range(50):
+        topic.set({"text": f"{n}" + "x" * (TAIL_BYTES // 10)})
+    kept = [seq for seq in range(50) if topic.since(f"e:{seq}") is not None]
+    assert len(kept) == 9
+    assert topic.since("e:50") == []
+    topic.set({"text": "x" * 2 * TAIL_BYTES})
+    assert topic.since("e:50") is None
+    assert topic.since("e:51") == []
+    topic.set({"text": ""})
+    assert topic.patch_since("e:51") == {"text": ""}
+
+
+def test_a_normal_value_is_kept_as_it_is() -> None:
+    """What is known to hold no null is not copied: equal parts cost nothing to compare."""
+    rows = {"a": {"count": 1}, "b": {"count": 2}}
+    topic = Topic("t", "e")
+    assert topic.set_normal({"rows": rows})
+    assert topic.value["rows"] is rows
+    assert not topic.set_normal({"rows": rows})
+    assert topic.set_normal({"rows": {**rows, "a": {"count": 2}}})
+    assert topic.patch_since("e:1") == {"rows": {"a": {"count": 2}}}

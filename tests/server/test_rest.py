@@ -398,6 +398,15 @@ def test_sources(home: Path) -> None:
         living.kill()
 
 
+def test_losses_of_the_server(home: Path) -> None:
+    """What the server itself had to drop stands in `sources`; nothing stands there without."""
+    with serving(home) as served:
+        assert "server_losses" not in served.value("sources")
+        served.follower.ingest.seconds.dropped = 3
+        losses = served.value("sources")["server_losses"]
+        assert losses == {"seconds that could not be stored": 3}
+
+
 def test_actions(home: Path) -> None:
     """50 failures, then 1000 successes: the route says 1050, 50 and 95.2 %."""
     program = Reporting(home)

@@ -30,14 +30,15 @@ class _Replay:
         self._errors = dict.fromkeys(KINDS, 0)
 
     def take(self, second: Second, project: str | None) -> bool:
-        """Apply a row; whether a source sampled its system figures in it."""
-        sampled = False
+        """Apply a row; whether a source said anything in it."""
+        said = False
         for key in [k for k in self._gauges if self._ended(k, second.at_s)]:
             del self._gauges[key]
         self._errors = dict.fromkeys(KINDS, 0)
         for key, sample in second.samples:
             if project not in (None, key.project):
                 continue
+            said = True
             if key.span in KINDS:
                 self._minutes[key.span].add(
                     second.at_s,
@@ -49,14 +50,15 @@ class _Replay:
                 self._errors[key.span] += sample.errors
             elif key in self._series and self._series[key].kind == "gauge":
                 self._gauges[key] = sample.value
-                sampled = sampled or key.name in ("system.memory_mb", "system.cpu_percent")
-        return sampled
+        return said
 
     def _ended(self, key: SeriesKey, at_s: int) -> bool:
         """Whether nobody is left who could set the gauge: an unchanged one isn't stored."""
         return self._ends.get((key.project, key.service), at_s) < at_s
 
-    def system(self) -> list[float | None]:
+    def system(self) -> list[float | None] | None:
+        if self._gauge(GAUGES["memory_mb"]) is None:
+            return None
         return [self._gauge(GAUGES[column]) for column in SYSTEM_COLUMNS]
 
     def _gauge(self, name: str) -> float | None:
@@ -92,7 +94,7 @@ def fill(
     if until_s is None:
         until_s = rows[-1].at_s + 1 if rows else since_s
     for project, scope in live.scopes():
-        replay, sampled_at = _Replay(known, ends), 0
+        replay, said_at = _Replay(known, ends), 0
         causes = _Causes(live, project)
         second = since_s
         for row in rows:
@@ -100,11 +102,11 @@ def fill(
                 _gap(scope, second, causes)
                 second += 1
             if replay.take(row, project):
-                sampled_at = row.at_s
+                said_at = row.at_s
             if row.at_s < since_s:
                 continue
-            # Samples a second apart may leave out a second between them.
-            if row.at_s <= sampled_at + 1:
+            # Frames a second apart may leave out a second between them.
+            if row.at_s <= said_at + 1:
                 _add(scope, row.at_s, replay)
             else:
                 _gap(scope, row.at_s, causes)
@@ -114,7 +116,9 @@ def fill(
 
 
 def _add(scope: Scope, at_s: int, replay: _Replay) -> None:
-    scope.system.add(float(at_s), replay.system())
+    figures = replay.system()
+    if figures is not None:
+        scope.system.add(float(at_s), figures)
     for span, points in scope.kinds.items():
         row = replay.kind(span, at_s)
         if row is not None:

@@ -63,7 +63,7 @@ class Lost:
             told.append(_are_missing(frames - self._frames, "frame", service))
         self._frames = frames
         if state.losses != self._losses:
-            for reason, count in state.losses.items():
+            for reason, count in sorted(state.losses.items()):
                 more = count - self._losses.get(reason, 0)
                 if more > 0:
                     what = "frame" if reason == UNWRITTEN else "record"

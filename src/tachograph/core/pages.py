@@ -73,8 +73,9 @@ def page(names: Mapping[str, Name], query: Query) -> Generator[None, float, Page
     found: _Found = yield from _matching(every, query)
     found = yield from _sorted(found, query)
     rows: list[Row] = []
+    now = yield
     for name, total in found[query.offset : query.offset + query.limit]:
-        if len(rows) % _ROWS == 0:
+        if rows and len(rows) % _ROWS == 0:
             now = yield
         row = total.row(now)
         rows.append({"name": name, **row, "recent_counts": recent_counts(total, now)})
@@ -105,8 +106,9 @@ def _sorted(found: _Found, query: Query) -> Generator[None, float, _Found]:
     without: _Found = []
     known = _KNOWN.get(query.sort)
     piece = _ROWS if known is None else _LOOKS
+    now = yield
     for number, item in enumerate(found):
-        if number % piece == 0:
+        if number and number % piece == 0:
             now = yield
         total = item[1]
         if known is None:

@@ -150,6 +150,7 @@ def _api(follower: Follower, about: About, auth: Auth) -> FastAPI:
     )
     recall = Recall(follower.store, follower.live.failed, follower.hub.refresh)
     follower.hub.on_new = recall.look
+    follower.live.server_losses = follower.losses
     api.include_router(routes(follower, auth, recall))
     api.add_exception_handler(HTTPException, _refused)
     api.add_exception_handler(RequestValidationError, _not_allowed)
