@@ -265,3 +265,175 @@ def test_a_home_that_cannot_be_written_hurts_nobody(tmp_path: Path) -> None:
     done = tacho_run(tmp_path / "file" / "home", "sh", "-c", "echo out; exit 6")
     assert (done.returncode, done.stdout) == (6, "out\n")
     assert done.stderr.count("the program goes on") == 1
+
+
+def started(home: Path, code: str, **kwargs: object) -> subprocess.Popen[str]:
+    """`tacho run` of a Python program that has printed a line, which is read already."""
+    process = subprocess.Popen(
+        [PYTHON, "-m", "tachograph", "run", "--service", "job", "--", *python(code)],
+        env={**os.environ, "TACHOGRAPH_HOME": str(home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        **kwargs,  # type: ignore[call-overload]
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_a_signal_before_the_recorder_is_there(home: Path, number: signal.Signals) -> None:
+    """However early it comes, and with no terminal that would send it: it is the program's."""
+    code = "import signal; print(1, flush=True); signal.pause()"
+    process = started(home, code, start_new_session=True)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    (state,) = states(home)
+    expected = "killed" if number == signal.SIGUSR1 else "terminated"
+    assert (state.state, state.reason) == (expected, number.name)
+
+
+def test_nohup_holds_for_the_program_too(home: Path) -> None:
+    """What `tacho run` was started to ignore, the program ignores."""
+    code = """
+        import signal
+        print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN, flush=True)
+        input()
+    """
+    ignore = "import signal, os, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    process = subprocess.Popen(
+        [
+            *(PYTHON, "-c", ignore + "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"),
+            *("-m", "tachograph", "run", "--", *python(code)),
+        ],
+        env={**os.environ, "TACHOGRAPH_HOME": str(home)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "True\n"
+    process.send_signal(signal.SIGHUP)
+    process.communicate("\n", timeout=30)
+    assert process.returncode == 0
+
+
+def test_the_death_of_tacho_run_itself(home: Path) -> None:
+    """SIGKILL takes the watcher, not the program; what is shown doesn't claim more."""
+    process = started(home, "import os; print(os.getpid(), flush=True); print(input(), flush=True)")
+    assert eventually(lambda: [state.state for state in states(home)] == ["live"])
+    process.kill()
+    process.wait(30)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("still there\n")
+    process.stdin.close()
+    assert process.stdout.read() == "still there\n"
+    process.stdout.close()
+    (state,) = states(home)
+    assert (state.state, state.reason) == (
+        "killed",
+        "tacho run was killed, the program perhaps not",
+    )
+
+
+def test_one_inside_the_other(home: Path) -> None:
+    """Both record, the inner one as the outer one's child, and the exit code comes through."""
+    inner = (PYTHON, "-m", "tachograph", "run", "--service", "inner", "--", *python("exit(5)"))
+    done = tacho_run(home, *inner, options=("--service", "outer"))
+    assert done.returncode == 5
+    found = {state.source.service: state for state in states(home)}
+    assert {name: state.reason for name, state in found.items()} == {
+        "inner": "exit 5",
+        "outer": "exit 5",
+    }
+
+
+def test_what_it_inherits_the_program_inherits(home: Path, tmp_path: Path) -> None:
+    """Descriptors beyond the standard ones, as of a shell's `3<file`; and none of ours is added
+    but the one that it speaks through, which its own children don't get."""
+    (tmp_path / "three").write_text("from three")
+    code = """
+        import os, subprocess, sys
+        print(os.read(int(sys.argv[1]), 100).decode(), flush=True)
+        subprocess.run(["ls", "/proc/self/fd"], close_fds=False)
+    """
+    with open(tmp_path / "three") as three:
+        done = tacho_run(home, *python(code), str(three.fileno()), pass_fds=[three.fileno()])
+    first, *descriptors = done.stdout.split("\n")
+    assert first == "from three"
+    # The three standard ones, the file, and what `ls` itself has opened.
+    assert len([one for one in descriptors if one]) == 5
+
+
+HOSTILE = {
+    "closes everything": """
+        os.closerange(3, 256)
+        own = [os.open(f"{home}/own-{n}", os.O_RDWR | os.O_CREAT) for n in range(10)]
+        print("a line", file=sys.stderr)
+        sys.excepthook(ValueError, ValueError("told to nobody"), None)
+        assert [os.fstat(fd).st_size for fd in own] == [0] * 10
+    """,
+    "replaces stderr": """
+        import gc, io
+        sys.stderr = io.StringIO()
+        print("kept", file=sys.stderr)
+        gc.collect()
+        sys.stderr = sys.__stderr__
+        print("shown", file=sys.stderr)
+    """,
+    "has none": "sys.stderr = None; os.close(2)",
+    "is binary": """
+        sys.stderr.buffer.write(bytes(range(256)) * 100)
+        sys.stderr.flush()
+        os.write(2, bytes(range(256)))
+    """,
+    "is very chatty": """
+        for n in range(100_000):
+            print("line", n, file=sys.stderr)
+    """,
+}
+
+
+@pytest.mark.parametrize("name", list(HOSTILE))
+def test_a_program_that_does_as_it_likes(home: Path, tmp_path: Path, name: str) -> None:
+    """Whatever it does with its descriptors and its standard error: it ends as ever, its files
+    are its own, and so is what it wrote."""
+    code = "import os, sys\nhome = sys.argv[1]\n" + textwrap.dedent(HOSTILE[name]) + "\nexit(3)"
+    command = [PYTHON, "-c", code, str(tmp_path)]
+    plain = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [PYTHON, "-m", "tachograph", "run", "--", *command],
+        env={**os.environ, "TACHOGRAPH_HOME": str(home)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (plain.returncode, done.returncode) == (3, 3), done.stderr
+    assert (done.stdout, done.stderr) == (plain.stdout, plain.stderr)
+    (state,) = states(home)
+    assert (state.state, state.reason.split(",")[0]) == ("failed", "exit 3")
+    if name == "is very chatty":
+        assert len(state.lines) == 50
+        assert state.sampled["lines of stderr"] > 90_000
+
+
+def test_a_script_without_a_first_line(home: Path, tmp_path: Path) -> None:
+    """A shell runs it as any shell would."""
+    script = tmp_path / "script"
+    script.write_text("echo from the shell\nexit 4\n")
+    script.chmod(0o700)
+    done = tacho_run(home, str(script))
+    assert (done.returncode, done.stdout) == (4, "from the shell\n")
+
+
+def test_disabled_a_missing_command_is_one_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a recorder: exit code 2, because the program never ran."""
+    monkeypatch.setenv("TACHOGRAPH_DISABLED", "1")
+    done = tacho_run(home, "no-such-program")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "no-such-program can't be started" in done.stderr

@@ -31,6 +31,7 @@ __all__ = ["SourceState", "Steps", "TimerState", "TimerStep"]
 
 #: Why a source is taken for dead that said nothing of it.
 NO_GOODBYE = "no goodbye: killed or os._exit"
+UNWATCHED = "tacho run was killed, the program perhaps not"
 #: Lines of standard error kept for one source.
 MAX_LINES = 50
 #: Spans kept as open for one source; a source that says more is cut, and says so itself.
@@ -150,14 +151,15 @@ class SourceState(msgspec.Struct):
         """The writer is gone. Without a goodbye it was killed."""
         if not self.final:
             self.state = "killed"
-            self.reason = NO_GOODBYE
+            # Who reports another process knows no Python of it.
+            self.reason = NO_GOODBYE if self.source.python else UNWATCHED
             self.ended_ns = at_ns
         self.open.clear()
 
     @property
     def presumed(self) -> bool:
         """Whether its death was only concluded: it may come back."""
-        return self.state == "killed" and self.reason == NO_GOODBYE
+        return self.state == "killed" and self.reason in (NO_GOODBYE, UNWATCHED)
 
     def back(self) -> None:
         """It lives after all: its log was deleted, or let go of, and made anew."""

@@ -10,6 +10,7 @@ D number of lines that were left out.
 """
 
 import _thread
+import atexit
 import io
 import os
 import sys
@@ -26,7 +27,8 @@ _LIMIT = 16_000
 _LINES_PER_SECOND = 200
 _PERIOD_S = 1.0
 #: A fork waits so long for the thread to be gone.
-_FORK_WAIT_S = 0.005
+_FORK_WAIT_S = 0.02
+_TASKS = "/proc/self/task"
 
 
 class _Telltale:
@@ -41,8 +43,12 @@ class _Telltale:
         self.stack = ""
         self.stop = _thread.allocate_lock()
         self.stopped = _thread.allocate_lock()
+        self.task = 0
+        self.returning: object = None
+        self.tee: object = None
         os.set_blocking(descriptor, False)
         os.set_inheritable(descriptor, False)
+        self.pipe = self.file()
 
     def tell(self, letter: bytes, text: str) -> bool:
         """Send one message; False when nobody takes it. Never raises, never waits."""
@@ -50,10 +56,17 @@ class _Telltale:
             return True  # a forked child has no say
         data = text.encode("utf-8", "replace")[-_LIMIT:]
         try:
+            if self.file() != self.pipe:  # closed by the program, and its own by now
+                return False
             os.write(self.descriptor, letter + len(data).to_bytes(4, "little") + data)
         except (OSError, ValueError):
             return False
         return True
+
+    def file(self) -> "tuple[int, int]":
+        """What the descriptor stands for."""
+        stat = os.fstat(self.descriptor)
+        return stat.st_dev, stat.st_ino
 
     def line(self, text: str) -> None:
         """Tell a line, or count it where there are too many."""
@@ -61,6 +74,12 @@ class _Telltale:
             self.room -= 1
         else:
             self.left_out += 1
+
+    def count(self) -> None:
+        """Tell how many lines were too many, since the last time."""
+        if self.left_out:
+            count, self.left_out = self.left_out, 0
+            self.tell(b"D", str(count))
 
     def start(self) -> None:
         """Watch the main thread from another one."""
@@ -71,11 +90,10 @@ class _Telltale:
 
     def watch(self, stop: "_thread.LockType", stopped: "_thread.LockType") -> None:
         """Once a period: what the main thread is doing, when it isn't what it was."""
+        self.task = _thread.get_native_id()
         while not stop.acquire(timeout=_PERIOD_S):
             self.room = _LINES_PER_SECOND
-            if self.left_out:
-                count, self.left_out = self.left_out, 0
-                self.tell(b"D", str(count))
+            self.count()
             stack = self.calls()
             if stack and stack != self.stack:
                 self.stack = stack
@@ -93,9 +111,48 @@ class _Telltale:
         return "\n".join(reversed(calls))
 
     def before_fork(self) -> None:
-        """Let the thread end: Python warns of forks beside threads."""
-        self.stop.release()
+        """Let the thread end: since 3.12 Python warns of forks beside threads."""
+        if self.stop.locked():
+            self.stop.release()
         self.stopped.acquire(timeout=_FORK_WAIT_S)
+        if sys.version_info >= (3, 12):
+            for _ in range(1_000):
+                if not os.path.exists(f"{_TASKS}/{self.task}"):
+                    break
+                os.sched_yield()
+            self.hook_return()
+
+    def after_fork(self) -> None:
+        """Begin anew: at once beside other threads, of which Python warns anyway, and otherwise
+        when `fork` has returned."""
+        try:
+            alone = len(os.listdir(_TASKS)) == 1
+        except OSError:
+            alone = False
+        if not (alone and self.returning):
+            self.start()
+
+    def hook_return(self) -> None:
+        """Have the thread started when `fork` has returned: only then Python counts no more."""
+        if self.returning is not None:
+            return
+        self.returning = False
+        try:
+            import ctypes
+            from functools import partial
+
+            resume = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(self.resume)
+            add = ctypes.pythonapi.Py_AddPendingCall
+            os.register_at_fork(after_in_parent=partial(add, resume, None))
+            self.returning = resume
+        except Exception:  # then Python warns
+            pass
+
+    def resume(self, _: object) -> int:
+        """The interpreter calls it."""
+        if not self.stop.locked():
+            self.start()
+        return 0
 
     def uncaught(self, previous: "Hook") -> "Hook":
         """An excepthook that tells, then does what was to be done."""
@@ -103,12 +160,16 @@ class _Telltale:
         def hook(
             kind: type[BaseException], error: BaseException, trace: "TracebackType | None"
         ) -> None:
-            try:
-                import traceback
+            text = kind.__name__
+            # An import runs code, and with that Python forgets that it is to die by SIGINT.
+            if not issubclass(kind, KeyboardInterrupt):
+                try:
+                    import traceback
 
-                self.tell(b"E", "".join(traceback.format_exception(kind, error, trace)))
-            except Exception:
-                self.tell(b"E", kind.__name__)
+                    text = "".join(traceback.format_exception(kind, error, trace))
+                except Exception:
+                    pass
+            self.tell(b"E", text)
             previous(kind, error, trace)
 
         return hook
@@ -146,10 +207,13 @@ def _begin(descriptor: int) -> None:
             write_through=True,
         )
         tee.telltale = telltale
+        # A program that replaces it and restores `__stderr__` would find that one closed.
+        telltale.tee = tee
         sys.stderr = tee
+    atexit.register(telltale.count)
     telltale.start()
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=telltale.before_fork, after_in_parent=telltale.start)
+        os.register_at_fork(before=telltale.before_fork, after_in_parent=telltale.after_fork)
 
 
 def _leave_environment() -> "int | None":
