@@ -11,9 +11,11 @@ import time_machine
 
 from tachograph.journal.memory import MemoryJournal
 from tachograph.server import follower as followers
+from tachograph.store.memory import MemoryStore
 from tachograph.store.sqlite import SqliteStore
 from tests.core.program import NOON
 from tests.server.serving import Reporting, serving
+from tests.server.test_follower import following, until
 from tests.server.test_ingest import NOW, Reader, Writing, stored_actions
 
 S = 1_000_000_000
@@ -88,7 +90,7 @@ def test_wall_clock_set_under_a_running_source(ahead_s: float) -> None:
     assert case.read(15)["late"] == 0
 
 
-@wrong
+@pytest.mark.parametrize("ahead_s", [10.0, -10.0, HOUR, -HOUR, YEAR, -YEAR])
 def test_wall_clock_of_the_server_is_set(ahead_s: float) -> None:
     """Programs beside it have the new time too; those elsewhere keep theirs, and are corrected
     from their next frame on. Nobody is silent, late or lost for it."""
@@ -229,3 +231,21 @@ def test_wall_clock_set_under_a_running_server(
     store = SqliteStore(home / "store.db", 0.0)
     assert stored_actions(store) == (5, 0)
     store.close()
+
+
+@pytest.mark.anyio
+async def test_wall_clock_set_forward_a_year_nothing_is_deleted_for_being_old(home: Path) -> None:
+    """By a clock that is wrong for a while nothing is old; by one that stays so, an hour later."""
+    old, store = Reporting(home, "old"), MemoryStore()
+    old.do(0.5)
+    old.end(time.time())
+    async with following(home, store) as follower:
+        await until(lambda: stored_actions(store) == (1, 0))
+        with time_machine.travel(time.time() + YEAR):
+            await follower._expire()
+            assert list(follower.live.sources) == ["old"]
+            assert stored_actions(store) == (1, 0)
+            follower._keep_until = 0.0
+            await follower._expire()
+            assert list(follower.live.sources) == []
+            assert stored_actions(store) == (0, 0)
