@@ -79,13 +79,16 @@ class Window:
     counted when its time has come.
     """
 
-    __slots__ = ("_closed", "_open", "_slot_s", "_span", "_sum", "_sum_to")
+    __slots__ = ("_closed", "_newest", "_open", "_ordered", "_slot_s", "_span", "_sum", "_sum_to")
 
     def __init__(self, span_s: float = 60.0, slot_s: float = 1.0) -> None:
         self._slot_s = slot_s
         self._span = round(span_s / slot_s)
         self._open: dict[int, Slot] = {}
+        #: Ascending while `_ordered`, so that the oldest is the first.
         self._closed: dict[int, _Closed] = {}
+        self._newest = 0
+        self._ordered = True
         #: The closed slots up to number `_sum_to` in one, so that a look costs a few slots only.
         self._sum: Slot | None = None
         self._sum_to = 0
@@ -125,17 +128,29 @@ class Window:
             self._sum.take_away(slot)
         return slot
 
-    def _close(self, number: int) -> None:
+    def _close(self, border: int) -> None:
         """Close what is open up to that slot."""
-        for old in [n for n in self._open if n <= number]:
-            slot = self._open.pop(old)
-            self._closed[old] = _close(slot)
-            if self._sum is not None and old <= self._sum_to:
+        for number in [n for n in self._open if n <= border]:
+            slot = self._open.pop(number)
+            if number > self._newest or not self._closed:
+                self._newest = number
+            else:
+                self._ordered = False
+            self._closed[number] = _close(slot)
+            if self._sum is not None and number <= self._sum_to:
                 self._sum.merge(slot)
+
+    def _oldest(self) -> int:
+        if self._ordered:
+            return next(iter(self._closed))
+        self._closed = dict(sorted(self._closed.items()))
+        self._ordered = True
+        return self._oldest()
 
     def _drop(self, newest: int) -> None:
         """Forget what has left the window."""
-        while self._closed and (number := min(self._closed)) <= newest - self._span:
+        last = newest - self._span
+        while self._closed and (number := self._oldest()) <= last:
             closed = self._closed.pop(number)
             if self._sum is not None and number <= self._sum_to:
                 self._sum.take_away(_opened(closed))
@@ -149,9 +164,11 @@ class Window:
         whole = Slot()
         whole.merge(self._settled(border))
         for number in range(border + 1, newest + 1):
-            slot = self._slot(number)
+            slot = self._open.get(number)
             if slot is not None:
                 whole.merge(slot)
+            elif number in self._closed:
+                whole.merge(_opened(self._closed[number]))
         return whole
 
     def _settled(self, border: int) -> Slot:
@@ -197,12 +214,11 @@ class Window:
     def moves_at(self, now: float) -> float:
         """When its total changes by time alone: something leaves it, or its time has come."""
         newest = int(now // self._slot_s)
-        oldest = min(min(self._open, default=newest), min(self._closed, default=newest))
-        known = [*self._open, max(self._closed, default=newest)]
-        if known[-1] > newest:
-            known += self._closed
-        coming = [number for number in known if number > newest]
-        return min(oldest + self._span, *coming, newest + self._span) * self._slot_s
+        first = [*self._open, self._oldest()] if self._closed else list(self._open)
+        if self._newest > newest:
+            first += self._closed
+        moves = [number if number > newest else number + self._span for number in first]
+        return min(moves, default=newest + self._span) * self._slot_s
 
     @property
     def empty(self) -> bool:
