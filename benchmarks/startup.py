@@ -21,6 +21,7 @@ from tachograph.sdk.supervise import TELLTALE
 
 PYTHON = sys.executable
 FIRST = "import time; print(time.monotonic_ns(), flush=True)"
+THROUGH = "import os, sys; os.execv(sys.executable, [sys.executable, '-c', sys.argv[1]])"
 IMPORT = """
 import time
 begin = time.perf_counter()
@@ -52,6 +53,7 @@ def run(seconds: float) -> list[Figure]:
         Figure("python to its first line", bare, "ms", note=f"{len(starts['bare'])} times each"),
         Figure("the same by `tacho run`", supervised, "ms", supervised / bare, "bare"),
         Figure("`tacho run` adds", _added(starts, "supervised"), "ms"),
+        Figure("of it a Python that only starts another", _added(starts, "through"), "ms"),
         Figure("of it inside the program", _added(starts, "told"), "ms", told / bare, "bare"),
         Figure("resolution: bare against bare", _added(starts, "bare again"), "ms"),
         Figure("import tachograph", median(one[0] for one in imports), "ms"),
@@ -77,6 +79,7 @@ def _starts(seconds: float, home: Path) -> dict[str, list[float]]:
         "bare": lambda: _first_line_ms([PYTHON, "-c", FIRST], home),
         "told": lambda: _told_ms(home),
         "bare again": lambda: _first_line_ms([PYTHON, "-c", FIRST], home),
+        "through": lambda: _first_line_ms([PYTHON, "-c", THROUGH, FIRST], home),
         "supervised": lambda: _first_line_ms(
             [PYTHON, "-m", "tachograph", "run", "--", PYTHON, "-c", FIRST], home
         ),
