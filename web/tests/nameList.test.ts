@@ -20,9 +20,12 @@ const load: LoadNames = (wanted, offset, limit) => {
   return Promise.resolve({ items, matching: found.length, total: names.length } satisfies NamesAnswer);
 };
 
+/** What is asked is answered within a tenth of a second, and then a second goes by. */
 async function settle(): Promise<void> {
-  world.pass(1);
-  for (let i = 0; i < 20; i += 1) await Promise.resolve();
+  for (const seconds of [0.1, 1]) {
+    world.pass(seconds);
+    for (let i = 0; i < 20; i += 1) await Promise.resolve();
+  }
 }
 
 const shown = (first: number, end: number) =>
@@ -145,4 +148,24 @@ test("a server without the route is asked once, then the topic's names answer", 
   expect(urls).toEqual(["/api/names"]);
   expect(answer).toMatchObject({ matching: 2, total: 7, self_s: 3 });
   expect(answer.items.map(({ name }) => name)).toEqual(["a", "b"]);
+});
+
+test("a server that takes long is asked less often, and at once for what isn't known", async () => {
+  const slow: (() => void)[] = [];
+  list = new NameList((...given) => new Promise((done) => slow.push(() => void load(...given).then(done))), world);
+  list.ask(query());
+  world.pass(1);
+  world.pass(2);
+  slow.shift()?.();
+  await settle();
+  list.refresh();
+  expect(slow).toHaveLength(0);
+  list.show(4000, 4030);
+  world.pass(1);
+  expect(slow).toHaveLength(1);
+  slow.shift()?.();
+  await settle();
+  world.pass(10);
+  list.refresh();
+  expect(slow).toHaveLength(1);
 });

@@ -10,6 +10,8 @@ export function drawGaps(u: uPlot, gaps: readonly (readonly [number, number])[])
   const g = u.ctx;
   g.save();
   g.lineWidth = ratio;
+  // A dashed line drawn before leaves its dashes behind.
+  g.setLineDash([]);
   for (const [from, to] of gaps) {
     const x0 = Math.max(left, u.valToPos(from, "x", true));
     const x1 = Math.min(left + width, u.valToPos(to, "x", true));

@@ -45,6 +45,8 @@ const MOST = 500;
 /** While somebody types or turns the wheel, not every step is asked for. */
 const PATIENCE_MS = 90;
 const KEPT = 2000;
+/** So many times as long as an answer took, nothing is asked anew. */
+const REST = 3;
 
 const empty: NameListState = {
   query: undefined,
@@ -75,6 +77,8 @@ export class NameList {
   /** The rows are an answer to the question asked now, not to the one before. */
   private answered = false;
   private paused = false;
+  /** Not before this time, in local seconds: who takes long to answer is asked less often. */
+  private restUntil = -Infinity;
 
   constructor(load: LoadNames, around: Surroundings) {
     this.load = load;
@@ -119,6 +123,7 @@ export class NameList {
   hold(held: boolean): void {
     if (held === this.current.held) return;
     this.set({ held });
+    this.restUntil = -Infinity;
     if (!held) this.refresh();
   }
 
@@ -127,9 +132,11 @@ export class NameList {
     this.paused = paused;
   }
 
-  /** Load what is in view anew. Does nothing while an answer is still on its way. */
+  /** Load what is in view anew. Does nothing while an answer is still on its way, or the server needs a rest. */
   refresh(): void {
-    if (this.asking === undefined && (!this.paused || this.unknown())) void this.fetch();
+    if (this.asking !== undefined) return;
+    const due = !this.paused && this.around.now() >= this.restUntil;
+    if (due || this.unknown()) void this.fetch();
   }
 
   /** Whether rows shown are still those of the question before. */
@@ -166,6 +173,7 @@ export class NameList {
     const { query } = this.current;
     if (query === undefined) return;
     const asking = (this.asking = new AbortController());
+    const began = this.around.now();
     const { offset, limit } = this.stretch();
     try {
       const answer = await this.load(query, offset, limit, asking.signal);
@@ -176,6 +184,7 @@ export class NameList {
       this.set({ failed: true });
     }
     this.asking = undefined;
+    this.restUntil = this.around.now() + REST * (this.around.now() - began);
     // Somebody has gone on meanwhile. What failed waits for the next tick.
     if (!this.current.failed && this.outside(offset, limit) && this.unknown()) this.soon(0);
   }

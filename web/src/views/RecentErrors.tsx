@@ -74,20 +74,25 @@ function NoTrace({ error }: { error: string }) {
   );
 }
 
+const LISTED = 5;
+
 /** When, where and with what each of them happened. */
 function Occurrences({ all, now }: { all: readonly ListedError[]; now: number }) {
+  const [whole, setWhole] = useState(false);
+  const told = all.some(({ attributes }) => Object.keys(attributes ?? {}).length > 0);
   return (
+    <>
     <table className="tb">
       <thead>
         <tr>
           <th scope="col">When</th>
           <th scope="col">Source</th>
           <th scope="col" className="num">Duration</th>
-          <th scope="col" className="hm">Attributes</th>
+          {told && <th scope="col" className="c-attributes">Attributes</th>}
         </tr>
       </thead>
       <tbody>
-        {all.map((error) => (
+        {(whole ? all : all.slice(0, LISTED)).map((error) => (
           <tr key={error.id}>
             <td>{formatWhen(error.at, now)}</td>
             <td>
@@ -96,13 +101,21 @@ function Occurrences({ all, now }: { all: readonly ListedError[]; now: number })
               </PageLink>
             </td>
             <td className="num">{formatDuration(error.duration_s)}</td>
-            <td className="hm attributes">
-              <Attributes of={error.attributes} />
-            </td>
+            {told && (
+              <td className="attributes">
+                <Attributes of={error.attributes} />
+              </td>
+            )}
           </tr>
         ))}
       </tbody>
     </table>
+    {!whole && all.length > LISTED && (
+      <button className="btn all" onClick={() => setWhole(true)}>
+        Show all {formatNumber(all.length)}
+      </button>
+    )}
+    </>
   );
 }
 

@@ -55,6 +55,8 @@ export function useKeys(): void {
 }
 
 function isBusy(event: KeyboardEvent): boolean {
+  // A sheet that is still loading has no dialog yet, and what is typed is meant for it.
+  if (useUi.getState().sheet !== null) return true;
   const target = event.target instanceof HTMLElement ? event.target : null;
   if (target === null) return false;
   if (document.querySelector("dialog[open]")) return true;
