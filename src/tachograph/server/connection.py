@@ -8,6 +8,7 @@ client are handed over as they come. The transport may be TLS's: nothing here lo
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any, Protocol, cast
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -19,6 +20,8 @@ from websockets.http11 import Request
 CONNECTION = "tachograph.connection"
 #: More bytes than that in a connection's buffer, and it takes nothing more until they are gone.
 LIMIT_BYTES = 64 * 1024
+#: What the system keeps beside that for a client that reads slowly; by itself it takes megabytes.
+KERNEL_BYTES = 128 * 1024
 #: A client that takes nothing for so long is let go.
 STALLED_S = 30.0
 #: A close that the client doesn't answer is over after so long.
@@ -72,6 +75,9 @@ class Connection(WebSocketsSansIOProtocol):
         """After `accept`: the application may return, and `listener` has the connection."""
         self._listener = listener
         self.transport.set_write_buffer_limits(high=LIMIT_BYTES)
+        plain = self.transport.get_extra_info("socket")
+        if plain is not None:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BYTES)
         # Thousands of these may be open, and each would hold its handshake for ever.
         del self.scope, self.request, self.response
         self.queue, self.writable = _NOWHERE, _OPEN
