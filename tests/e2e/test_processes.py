@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboards import Dashboard
 from tests.e2e.conftest import Window
-from tests.programs import Program
+from tests.programs import Program, eventually
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -41,6 +41,11 @@ def two(home: Path) -> Iterator[tuple[Program, Program]]:
     """Two programs that live."""
     with start(home, "web") as web, start(home, "worker") as worker:
         yield web, worker
+
+
+def causes(dashboard: Dashboard) -> list[str]:
+    """Why points of all together are missing."""
+    return list(dashboard.topic("system").get("gaps", {}).values())
 
 
 def open_at(window: Window, dashboard: Dashboard, path: str) -> Page:
@@ -100,12 +105,7 @@ def test_a_gap_says_why_by_pointer_and_by_keyboard(
     for program in two:
         os.kill(program.pid, signal.SIGSTOP)
     try:
-        page.wait_for_function(
-            "async () => { const answer = await fetch('/api/topics/system');"
-            "const { gaps, points } = (await answer.json()).value;"
-            "return Object.keys(gaps ?? {}).filter((at) => !(at in points)).length >= 3; }",
-            timeout=WAIT_MS,
-        )
+        assert eventually(lambda: [w for w in causes(dashboard) if "say nothing" in w][3:], 30.0)
     finally:
         for program in two:
             os.kill(program.pid, signal.SIGCONT)
