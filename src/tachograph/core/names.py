@@ -113,6 +113,8 @@ class Names:
 
     def __init__(self) -> None:
         self._shared: dict[str, Shared] = {}
+        self._chosen: list[str] = []
+        self._chosen_at = 0.0
 
     def all(self, kinds: Iterable[KindTotal]) -> Mapping[str, Name]:
         """Every name."""
@@ -142,11 +144,7 @@ class Names:
         """Rows by name, those with the most total time if there are too many; and how many names
         there are."""
         names = self.all(kinds)
-        shown = list(names.items())
-        if len(shown) > MAX_NAMES:
-            shown = heapq.nlargest(MAX_NAMES, shown, key=lambda item: item[1].sum_s)
-        elif len(shown) > EVERY_TICK:
-            shown.sort(key=lambda item: item[1].sum_s, reverse=True)
+        shown = self._shown(names, now)
         rows = {name: one.row(now) for name, one in shown[:EVERY_TICK]}
         for name, one in shown[EVERY_TICK:]:
             # Each has its own turn, so that no tick has all of them to make.
@@ -154,6 +152,23 @@ class Names:
             fresh = -1 < one.age_s(now) < (1 if turn else 2 * TURN_S)
             rows[name] = one.made if fresh else one.row(now)
         return rows, len(names)
+
+    def _shown(self, names: Mapping[str, Name], now: float) -> list[tuple[str, Name]]:
+        """The names whose rows travel, those with the most total time first. Which of too many
+        these are is found out every TURN_S seconds: it takes a look at all of them."""
+        if len(names) <= MAX_NAMES:
+            self._chosen = []
+            if len(names) <= EVERY_TICK:
+                return list(names.items())
+            return sorted(names.items(), key=_total_s, reverse=True)
+        if not self._chosen or not 0 <= now - self._chosen_at < TURN_S:
+            most = heapq.nlargest(MAX_NAMES, names.items(), key=_total_s)
+            self._chosen, self._chosen_at = [name for name, _ in most], now
+        return [(name, names[name]) for name in self._chosen if name in names]
+
+
+def _total_s(item: tuple[str, Name]) -> float:
+    return item[1].sum_s
 
 
 def _kept(known: Shared | None, parts: list[NameTotal]) -> Shared:

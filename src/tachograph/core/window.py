@@ -39,6 +39,15 @@ class Slot:
         self.sum_s += other.sum_s
         self.buckets = other.buckets.copy()
 
+    def merge_closed(self, closed: _Closed) -> None:
+        """Add one that was closed."""
+        self.count += int(closed[0])
+        self.errors += int(closed[1])
+        self.sum_s += closed[2]
+        own, flat = self.buckets, iter(closed[3:])
+        for bucket, n in zip(flat, flat, strict=True):
+            own[int(bucket)] = own.get(int(bucket), 0) + int(n)
+
     def take_away(self, other: Slot) -> None:
         """Undo a merge."""
         self.count -= other.count
@@ -168,7 +177,7 @@ class Window:
             if slot is not None:
                 whole.merge(slot)
             elif number in self._closed:
-                whole.merge(_opened(self._closed[number]))
+                whole.merge_closed(self._closed[number])
         return whole
 
     def _settled(self, border: int) -> Slot:
@@ -181,7 +190,7 @@ class Window:
         for number in range(begin + 1, border + 1):
             closed = self._closed.get(number)
             if closed is not None:
-                self._sum.merge(_opened(closed))
+                self._sum.merge_closed(closed)
         self._sum_to = border
         return self._sum
 

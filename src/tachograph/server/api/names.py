@@ -15,7 +15,7 @@ from tachograph.server.api.answers import Project, answer
 from tachograph.server.follower import Follower
 
 #: Work goes on for so long before the event loop has its turn.
-HOLD_S = 0.004
+HOLD_S = 0.002
 _Result = TypeVar("_Result")
 
 Kind = Annotated[Literal["action", "event"], Query(description="names of which spans")]
