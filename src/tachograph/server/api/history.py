@@ -57,8 +57,7 @@ def routes(follower: Follower) -> APIRouter:
         """A timer's figures in equal steps of stored time, or a counter's; steps in which nothing
         was recorded are absent."""
         end = time.time() if to is None else to
-        start = max(0.0, (end - DEFAULT_S) // MINUTE_S * MINUTE_S + MINUTE_S)
-        start = start if from_ is None else from_
+        start = max(0.0, end - DEFAULT_S) if from_ is None else from_
         if start >= end:
             return problem(422, "from is not before to", f"{start} to {end}", "from < to")
         try:
