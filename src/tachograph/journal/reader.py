@@ -102,16 +102,19 @@ class LogReader:
         return Batch(walk.frames, position, walk.gaps, walk.damaged_bytes, more)
 
     def _follow(self, cursor: Cursor, limit: int) -> Batch | None:
-        """The common case: the newest segment has grown by whole frames, the next ones in order.
-        None for everything else, and nothing is changed then."""
+        """The common case: whole frames behind the position, the next ones in order, and no end
+        of a segment after them. None for everything else, and nothing is changed then."""
         if cursor.reason or cursor.seeking:
             return None
         try:
             piece = self._segments.load(cursor.segment, cursor.offset, limit)
-            if piece is None or not piece.data or not piece.last:
+            if piece is None:
                 return None
             found, used, _, holes = frames.scan(piece.data)
-            if holes or used < len(piece.data) or self._segments.exists(cursor.segment + 1):
+            if holes or not found:
+                return None
+            torn = used < len(piece.data)
+            if piece.last and (torn or self._segments.exists(cursor.segment + 1)):
                 return None
         except OSError:
             return None
@@ -119,7 +122,7 @@ class LogReader:
         if found[0].seq != cursor.seq + 1 or found[-1].seq != last:
             return None
         self._remember(Cursor(last, cursor.segment, cursor.offset + used))
-        return Batch(found, Position(self._id, last), [])
+        return Batch(found, Position(self._id, last), [], more=not piece.last)
 
     def first_seq(self, number: int) -> int | None:
         """Number of the first frame in a segment; None when it can't be told."""
