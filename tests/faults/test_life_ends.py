@@ -86,9 +86,7 @@ def test_by_its_own_hand(
         (signal.SIGQUIT, "killed", NO_GOODBYE),
     ],
 )
-def test_by_a_signal_of_others(
-    page: Page, number: signal.Signals, state: str, reason: str
-) -> None:
+def test_by_a_signal_of_others(page: Page, number: signal.Signals, state: str, reason: str) -> None:
     """It dies by that signal as it would without a recorder, and the page says so."""
     program = started(page, number.name, "tacho.flush(); print(1, flush=True); input()")
     program.line()
@@ -120,16 +118,41 @@ def test_an_ignored_signal_stays_ignored(page: Page, ignored: str) -> None:
     assert page.actions(service) == {service: 1}
 
 
-def test_a_signal_in_the_middle_of_a_flush(page: Page) -> None:
-    """Main threads that flush without a pause die by the signal too, and each says goodbye."""
-    flush = "print(1, flush=True)\nwhile True:\n    tacho.action('flush').record(0.1); tacho.flush()"
-    programs = [started(page, "flushes", flush) for _ in range(8)]
+def test_a_signal_in_the_middle_of_a_frame(page: Page) -> None:
+    """Between a frame's write and the count of it: the frame comes to its end first, then the
+    goodbye is said, and the program dies by the signal."""
+    code = """
+    write = os.write
+    def interrupted(fd, data):
+        written = write(fd, data)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return written
+    tacho.flush()
+    os.write = interrupted
+    tacho.action("middle").record(0.1)
+    tacho.flush()
+    print("not reached")
+    """
+    program = started(page, "middle", code)
+    assert program.wait() == -signal.SIGTERM
+    (row,) = page.ended("middle")
+    assert (row["state"], row["lost"]) == ("terminated", 0)
+    assert row["sent"] == row["received"]
+    assert page.actions("middle") == {"middle": 2}
+
+
+def test_programs_that_flush_without_a_pause(page: Page) -> None:
+    """Whenever the signal comes, they die by it, and each says goodbye."""
+    flush = (
+        "print(1, flush=True)\nwhile True:\n    tacho.action('flush').record(0.1); tacho.flush()"
+    )
+    programs = [started(page, "flushes", flush) for _ in range(4)]
     for program in programs:
         program.line()
         program.process.send_signal(signal.SIGTERM)
-    assert [program.wait() for program in programs] == [-15] * 8
-    rows = page.ended("flushes", 8)
-    assert [(row["state"], row["lost"]) for row in rows] == [("terminated", 0)] * 8
+    assert [program.wait() for program in programs] == [-signal.SIGTERM] * 4
+    rows = page.ended("flushes", 4)
+    assert [(row["state"], row["lost"]) for row in rows] == [("terminated", 0)] * 4
 
 
 def test_a_first_record_on_another_thread(page: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -94,20 +95,18 @@ def test_forks_in_the_middle_of_recording_by_many_threads(page: Page) -> None:
     }
 
 
-def test_a_daemon_goes_on_as_a_source_of_its_own(page: Page) -> None:
-    """Forked twice, with all descriptors closed, and its parents gone: it records and ends well."""
+def test_a_daemon_goes_on_as_a_source_of_its_own(page: Page, tmp_path: Path) -> None:
+    """Forked twice, with all descriptors closed, and its parents gone: it records, is seen live,
+    and ends well."""
     program = Program(
-        """
-        import os
+        f"""
+        import os, threading
         import tachograph as tacho
         tacho.configure(service="daemon", project="forks", interval_s=0.1)
         with tacho.action("daemon foreground"):
             pass
-        read, write = os.pipe()
         if os.fork():
             os.waitpid(-1, 0)
-            os.close(write)
-            os.read(read, 1)  # until the daemon has closed its end
         else:
             os.setsid()
             if os.fork():
@@ -119,12 +118,16 @@ def test_a_daemon_goes_on_as_a_source_of_its_own(page: Page) -> None:
                 os.open(os.devnull, os.O_RDWR)
             with tacho.action("daemon goes on"):
                 pass
+            while not os.path.exists({str(tmp_path / "enough")!r}):
+                threading.Event().wait(0.05)
         """,
         page.home,
     )
     assert program.wait() == 0
-    rows = page.ended("daemon", 2)
-    assert [row["state"] for row in rows] == ["ended", "ended"]
+    assert eventually(lambda: page.actions("daemon").get("daemon goes on") == 1)
+    assert eventually(lambda: page.states("daemon") == ["ended", "live"])
+    (tmp_path / "enough").touch()
+    assert [row["state"] for row in page.ended("daemon", 2)] == ["ended", "ended"]
     assert page.actions("daemon") == {
         "daemon foreground": 1,
         "daemon begins": 1,

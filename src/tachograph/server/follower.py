@@ -163,6 +163,8 @@ class Follower:
         while True:
             await asyncio.sleep(max(LIFE_S, COMMIT_S, self._commit_took / COMMIT_SHARE))
             self.ingest.check_life(time.time_ns())
+            if self.ingest.reading.more:
+                await self._read()
             await self.commit()
             if time.monotonic() >= expire_at:
                 expire_at = time.monotonic() + EXPIRE_S

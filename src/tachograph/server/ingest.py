@@ -57,7 +57,8 @@ class Ingest:
         self.catching_up = True
         self._awake_ns = 0
         self._unstorable: set[str] = set()
-        self._back: set[str] = set()
+        #: Looked at each time: they may have no watch any more.
+        self._unwatched: set[str] = set()
 
     @property
     def frames(self) -> int:
@@ -120,9 +121,8 @@ class Ingest:
     def check_life(self, now_ns: int) -> None:
         """Notice who has ended, and who says nothing."""
         self.settle()
-        # Those that came back may have no watch any more.
-        if self._back:
-            self.reading.mark(self._back)
+        if self._unwatched:
+            self.reading.mark(self._unwatched)
         for id, state in list(self.states.items()):
             if self.reading.is_over(id):
                 if now_ns - state.ended_ns < max(COMES_BACK_S, 3 * state.source.interval_s) * 1e9:
@@ -134,9 +134,12 @@ class Ingest:
                 if not self._is_deleted(id, state, now_ns):
                     self._bury(id, state, now_ns)
             elif state.state == "live" and not self.catching_up:
-                patience = max(SILENT_S, 3 * state.source.interval_s)
                 # What nobody could hear is no silence.
-                if now_ns - max(state.last_ns, self._awake_ns) > patience * 1e9:
+                quiet_s = (now_ns - max(state.last_ns, self._awake_ns)) / 1e9
+                if quiet_s > 1.5 * max(1.0, state.source.interval_s):
+                    # Nobody may have told: its watch ends when its lock is gone for a while.
+                    self._unwatched.add(id)
+                if quiet_s > max(SILENT_S, 3 * state.source.interval_s):
                     state.state = "silent"
                     self.counting.changed.add(id)
 
@@ -157,7 +160,7 @@ class Ingest:
             state.back()
             self.reading.open_again(id, state.seq, state.clock_offset_s)
             self.reading.mark([id])
-            self._back.add(id)
+            self._unwatched.add(id)
             self.counting.changed.add(id)
 
     def _bury(self, id: str, state: SourceState, now_ns: int) -> None:
@@ -165,7 +168,7 @@ class Ingest:
         self.counting.take(self.reading.rest(id, now_ns), now_ns, False)
         self.settle()
         state.dead(state.last_ns or now_ns)
-        self._back.discard(id)
+        self._unwatched.discard(id)
         # In its last second it was there.
         self.seconds.gone(state.source, state.last_ns + 1_000_000_000)
         self.counting.changed.add(id)
