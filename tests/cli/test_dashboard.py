@@ -166,3 +166,24 @@ def test_a_store_that_is_none(home: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (out, err.count("\n")) == ("", 1)
     assert f"it was moved to {moved}" in err
     Service(ServerConfig(port=0), home=home).close()
+
+
+def test_as_many_viewers_as_the_system_allows(home: Path) -> None:
+    """Each viewer is an open file: the dashboard takes what the system allows, however few its
+    shell was given."""
+    import resource
+
+    command = f"ulimit -Sn 256; exec {sys.executable} -m tachograph dashboard --no-open --port 0"
+    process = subprocess.Popen(
+        ["sh", "-c", command],
+        env={**os.environ, "TACHOGRAPH_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert Running(process).link
+            soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+            assert soft == hard > 256
+        finally:
+            process.terminate()

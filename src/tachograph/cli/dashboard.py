@@ -39,11 +39,13 @@ def run(args: argparse.Namespace) -> int:
     """Serve. Raises TachographError for what can't be."""
     from tachograph.server.config import load_config
     from tachograph.server.panel import show
+    from tachograph.server.resources import claim
     from tachograph.server.serve import Service
 
     logging.basicConfig(level=logging.WARNING, format="tacho: %(message)s")
     config = load_config(vars(args))
     service = Service(config)
+    claim()
 
     def started() -> None:
         show(facts(service))
