@@ -8,7 +8,7 @@ from typing import Any
 from tachograph.core.gaps import missing
 from tachograph.core.source import SourceState
 from tachograph.core.totals import rounded
-from tachograph.core.vitals import GAUGES, Vitals
+from tachograph.core.vitals import GAUGES, Vitals, counted
 
 Json = dict[str, Any]
 #: A clock that is off by less than this is on time.
@@ -49,7 +49,7 @@ def row(state: SourceState, seen: SourceState, vitals: Vitals) -> Json:
         "clock_jump_s": state.clock_jump_s or None,
     }
     for name, gauge in GAUGES.items():
-        value[name] = vitals.get(gauge)
+        value[name] = counted(name, vitals.get(gauge))
     return rounded(value)
 
 

@@ -45,6 +45,7 @@ TOGETHER_NS = 2_000_000_000
 
 _SUMMED = ("read_bytes_per_s", "written_bytes_per_s")
 _COUNTED = ("thread_count", "process_count", "open_files")
+_WHOLE = (*_COUNTED, "queue_length")
 _WORST = ("own_cpu_percent", "loop_lag_s", "gc_pause_s", "gc_percent")
 
 
@@ -71,7 +72,7 @@ def _together(shown: Sequence[tuple[str, Vitals]]) -> Json:
     every = [vitals for _, vitals in shown]
     value = _machines(shown)
     for name in _COUNTED:
-        value[name] = _int(_over(sum, every, name))
+        value[name] = counted(name, _over(sum, every, name))
     for name in _SUMMED:
         value[name] = _over(sum, every, name)
     for name in _WORST:
@@ -110,5 +111,6 @@ def _over(how: Any, every: list[Vitals], name: str) -> float | None:
     return how(found) if found else None
 
 
-def _int(value: float | None) -> int | None:
-    return None if value is None else int(value)
+def counted(name: str, value: float | None) -> float | None:
+    """A figure that counts things is a whole number."""
+    return int(value) if value is not None and name in _WHOLE else value
