@@ -8,6 +8,7 @@ import type { SeriesSpec, TrackSpec } from "./trackSpecs";
 
 const LEFT = 54;
 const RIGHT = 52;
+const NO_RIGHT = 12;
 const TIME_AXIS = 26;
 
 export interface TrackHooks {
@@ -25,6 +26,8 @@ export interface TrackHooks {
 export interface Place {
   readonly first: boolean;
   readonly last: boolean;
+  /** Some track of the stack has an axis on the right, and all have to end with it. */
+  readonly rightAxis: boolean;
 }
 
 /** One chart of the stack: a uPlot that is fed from the rings, outside of React. */
@@ -172,7 +175,7 @@ export class TrackPlot {
     return {
       width: Math.max(80, rect.width),
       height: Math.max(60, rect.height),
-      padding: [14, spec.right ? 0 : RIGHT, timeAxis ? 0 : 8, 0],
+      padding: [14, spec.right ? 0 : this.place.rightAxis ? RIGHT : NO_RIGHT, timeAxis ? 0 : 8, 0],
       legend: { show: false },
       cursor: {
         y: false,

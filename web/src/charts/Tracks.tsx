@@ -45,6 +45,7 @@ export function Tracks({ specs, view = viewWindow }: StackProps) {
           spec={spec}
           first={i === 0}
           last={i === specs.length - 1}
+          rightAxis={specs.some(({ right }) => right)}
           view={view}
           at={at}
           note={note}
@@ -77,6 +78,7 @@ interface TrackProps {
   spec: TrackSpec;
   first: boolean;
   last: boolean;
+  rightAxis: boolean;
   view: View;
   at: RefObject<HTMLSpanElement | null>;
   note: RefObject<HTMLParagraphElement | null>;
@@ -84,7 +86,7 @@ interface TrackProps {
   onPointer: () => void;
 }
 
-function Track({ spec, first, last, view, at, note, plots, onPointer }: TrackProps) {
+function Track({ spec, first, last, rightAxis, view, at, note, plots, onPointer }: TrackProps) {
   const live = useLive();
   const { range } = usePaused();
   const { fix, goLive } = useRange();
@@ -122,7 +124,7 @@ function Track({ spec, first, last, view, at, note, plots, onPointer }: TrackPro
         onZoom: (from, to) => shown.current.fix(from, to),
         onLive: () => shown.current.goLive(),
       },
-      { first, last },
+      { first, last, rightAxis },
     );
     all.add(plot);
     let visible = true;
@@ -150,7 +152,7 @@ function Track({ spec, first, last, view, at, note, plots, onPointer }: TrackPro
       all.delete(plot);
       plot.destroy();
     };
-  }, [live, spec, first, last, view, at, note, plots, onPointer]);
+  }, [live, spec, first, last, rightAxis, view, at, note, plots, onPointer]);
 
   return (
     <div className={last ? "track track-last" : "track"}>

@@ -53,7 +53,7 @@ function Sure({ source, onForgotten, onClose }: Props & { onClose: () => void })
       </header>
       <div className="sure">
         <p>
-          Its record of {source.host && `${source.host}, `}pid {source.pid} goes for good: frames, figures and errors, and its part of all totals.
+          Its record of {source.host && `${source.host}, `}pid {source.pid} goes for good: its frames, figures and errors.
         </p>
         {answer !== null && (
           <p className="crit" role="alert" data-testid="forget-answer">

@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import { Link, useLocation } from "react-router";
 import { nameTracks, type NamePoints } from "../charts/nameSpecs";
 import { Tracks, type View } from "../charts/Tracks";
-import { formatClock, formatDuration, formatNumber, formatWhen } from "../core/format";
+import { formatClock, formatDuration, formatNumber, formatSpan, formatWhen } from "../core/format";
 import type { Live } from "../core/live";
 import type { StoredSeries } from "../core/stored";
 import type { NameKind, NameTopic } from "../core/wire";
@@ -114,7 +114,7 @@ function Charts({ kind, name, now }: { kind: NameKind; name: string; now: number
         <span className="note" role="status">
           {span_s === 0
             ? "second by second; a second without a call has no point"
-            : (stored.error ?? (series ? `in steps of ${formatDuration(series.step_s)}` : "asking for what is stored"))}
+            : (stored.error ?? (series ? `in steps of ${formatSpan(series.step_s)}` : "asking for what is stored"))}
           {span_s > 0 && from !== undefined && from > live.clock.now() - span_s && `; nothing older than ${formatWhen(from, now)} is stored`}
         </span>
         <div className="switch end" role="group" aria-label="Stretch of time">
@@ -131,7 +131,7 @@ function Charts({ kind, name, now }: { kind: NameKind; name: string; now: number
 }
 
 function everyStep(series: StoredSeries | undefined): string {
-  return series ? `per ${formatDuration(series.step_s)}` : "";
+  return series ? `per ${formatSpan(series.step_s)}` : "";
 }
 
 /** The last seconds, as the topic tells them. That the whole program is not heard makes a gap; no call makes none. */

@@ -106,9 +106,7 @@ export function NameRows({ list, state, query, label, rowHeight, selfAll, onSort
               {listed ? (
                 <Cells row={listed.row} query={query} tabbable={place === tabbable} selfAll={selfAll} />
               ) : (
-                <td className="name dim" colSpan={1 + NAME_COLUMNS.length}>
-                  …
-                </td>
+                <td className="name dim">…</td>
               )}
             </tr>
           );
@@ -173,12 +171,12 @@ function Cells({ row, query, tabbable, selfAll }: CellsProps) {
   );
 }
 
-/** The height of rows that aren't there. */
+/** The height of rows that aren't there. One cell: a span over columns that are left out would make room for them. */
 function Room({ height }: { height: number }) {
   if (height === 0) return null;
   return (
     <tr className="room" aria-hidden="true">
-      <td colSpan={1 + NAME_COLUMNS.length} style={{ height }} />
+      <td style={{ height }} />
     </tr>
   );
 }

@@ -1,5 +1,5 @@
 import { useMemo, useState } from "react";
-import { count } from "../core/format";
+import { count, formatNumber } from "../core/format";
 import { traceParts, type TraceFrame } from "../core/traceback";
 import { copyText } from "../react/copy";
 import { useUi } from "../react/ui";
@@ -18,7 +18,7 @@ export function Traceback({ text }: { text: string }) {
     <div className="trace">
       <div className="trace-bar">
         <span>
-          {count(frames.length - foreign, "own call")}, {count(foreign, "call")} of libraries
+          {count(frames.length - foreign, "own call")}, {formatNumber(foreign)} of libraries
         </span>
         {foreign > 0 && foreign < frames.length && (
           <button className="link" aria-pressed={ownOnly} onClick={() => setOwnOnly(!ownOnly)}>

@@ -11,8 +11,8 @@ export interface NameColumn {
   readonly id: NameSort | "recent";
   readonly label: string;
   readonly title: string;
-  /** Where it is left out: "hm" below 1000 pixels, "hl" below 1280; nowhere while it sorts. */
-  readonly extra?: "hm" | "hl";
+  /** Where it is left out: "hn" up to 760 pixels, "hm" to 1000, "hl" to 1280; nowhere while it sorts. */
+  readonly extra?: "hn" | "hm" | "hl";
   readonly text?: boolean;
   /** `selfAll` is the self time of all names together, in seconds. */
   readonly cell: (row: NameRow, selfAll: number | undefined) => ReactNode;
@@ -20,7 +20,7 @@ export interface NameColumn {
 
 export const NAME_COLUMNS: readonly NameColumn[] = [
   { id: "count", label: "Calls", title: "Calls since start", extra: "hm", cell: (row) => formatNumber(row.count) },
-  { id: "rate", label: "per min", title: "Calls in the last 60 s", cell: (row) => formatNumber(row.rate) },
+  { id: "rate", label: "per min", title: "Calls in the last 60 s", extra: "hn", cell: (row) => formatNumber(row.rate) },
   { id: "p50", label: "p50", title: "Half of the calls were faster, ms", extra: "hl", cell: (row) => ms(row.p50) },
   { id: "p95", label: "p95", title: "95 % of the calls since start were faster, ms", cell: (row) => ms(row.p95) },
   {
