@@ -17,9 +17,10 @@ from collections.abc import Callable
 
 from tachograph.sdk import recorder as recording
 
-#: A fork waits so long for the flusher to stand still.
-WAIT_S = 0.02
 _WARNS = sys.version_info >= (3, 12)
+#: A fork waits so long for the flusher to stand still, at most: longer where a warning, which may
+#: be an error, would come of it. As a rule it takes a tenth of a millisecond.
+WAIT_S = 0.1 if _WARNS else 0.005
 _TASKS = "/proc/self/task"
 
 #: What is to be kept alive for `_resume` to be called; False: it can't be had.
