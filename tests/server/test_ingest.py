@@ -514,9 +514,9 @@ def stored_seconds(reader: Reader) -> Iterator[Second]:
 # --- life and death -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("interval_s", "patience_s"), [(1.0, 3), (0.05, 3), (10.0, 30)])
+@pytest.mark.parametrize(("interval_s", "patience_s"), [(1.0, 2), (0.05, 2), (10.0, 20)])
 def test_silent(interval_s: float, patience_s: int) -> None:
-    """A source that lives and says nothing for three of its intervals is silent; a word makes
+    """A source that lives and says nothing for two of its intervals is silent; a word makes
     it live again."""
     journal = MemoryJournal()
     program, reader = Writing(journal, interval_s=interval_s), Reader(journal)

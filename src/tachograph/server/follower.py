@@ -29,7 +29,7 @@ log = logging.getLogger("tachograph.server")
 
 Topics = list[tuple[str, str, str, int, Any]]
 
-LIFE_S = 1.0
+LIFE_S = 0.5
 COMMIT_S = 1.0
 #: A commit may take this share of the time.
 COMMIT_SHARE = 0.05
@@ -101,6 +101,7 @@ class Follower:
             tasks.create_task(self._follow())
             tasks.create_task(self._beat())
             tasks.create_task(self._tick())
+            tasks.create_task(self._look_after())
             tasks.create_task(self._housekeep())
             tasks.create_task(self.upkeep.run())
 
@@ -158,13 +159,17 @@ class Follower:
             except Exception:  # one bad value must not stop the clock for everybody
                 log.exception("a tick failed; the next one tries again")
 
-    async def _housekeep(self) -> None:
-        expire_at = time.monotonic() + EXPIRE_S
+    async def _look_after(self) -> None:
         while True:
-            await asyncio.sleep(max(LIFE_S, COMMIT_S, self._commit_took / COMMIT_SHARE))
+            await asyncio.sleep(LIFE_S)
             self.ingest.check_life(time.time_ns())
             if self.ingest.reading.more:
                 await self._read()
+
+    async def _housekeep(self) -> None:
+        expire_at = time.monotonic() + EXPIRE_S
+        while True:
+            await asyncio.sleep(max(COMMIT_S, self._commit_took / COMMIT_SHARE))
             await self.commit()
             if time.monotonic() >= expire_at:
                 expire_at = time.monotonic() + EXPIRE_S

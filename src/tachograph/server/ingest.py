@@ -26,7 +26,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SourceState).decode
 
 #: Without a frame for so long, at least, a living source is silent.
-SILENT_S = 3.0
+SILENT_S = 2.0
 #: One that was taken for dead is looked after for so long, at least.
 COMES_BACK_S = 60.0
 #: Of so many sources frames are taken at the end of each turn; of more they are gathered until
@@ -139,7 +139,7 @@ class Ingest:
                 if quiet_s > 1.5 * max(1.0, state.source.interval_s):
                     # Nobody may have told: its watch ends when its lock is gone for a while.
                     self._unwatched.add(id)
-                if quiet_s > max(SILENT_S, 3 * state.source.interval_s):
+                if quiet_s > max(SILENT_S, 2 * state.source.interval_s):
                     state.state = "silent"
                     self.counting.changed.add(id)
 

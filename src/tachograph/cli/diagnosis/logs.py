@@ -14,7 +14,7 @@ from tachograph.journal.file import FileJournal
 from tachograph.model import Position
 
 #: As the server takes it: a living source that says nothing for so long is silent.
-SILENT_S = 3.0
+SILENT_S = 2.0
 #: Frames so far ahead of this machine's clock come from a clock that is wrong.
 AHEAD_S = 5.0
 SNIPPET = "python -c \"import tachograph as tacho; tacho.action('hello').record(0.1)\""
@@ -124,7 +124,7 @@ def _silent(live: list[Log], now: float) -> Iterator[Finding]:
         state
         for log in live
         if (state := log.state) is not None
-        and now - state.last_ns / 1e9 > max(SILENT_S, 3 * state.source.interval_s)
+        and now - state.last_ns / 1e9 > max(SILENT_S, 2 * state.source.interval_s)
     ]
     if silent:
         source = silent[0].source
