@@ -171,6 +171,7 @@ def test_every_page_is_accessible_and_fits(
             page.goto(dashboard.url + path)
             ready = "Live" if filled else "Listening"
             expect(page.get_by_test_id("badge")).to_contain_text(ready)
+            expect(page.locator("main h1")).to_be_attached()
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
             found = Axe().run(page)
             assert found.violations_count == 0, f"{path}: {found.generate_report()}"
