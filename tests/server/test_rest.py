@@ -236,8 +236,10 @@ def test_names(home: Path) -> None:
         assert [row["name"] for row in found["items"]] == ["Play"]
         found = get(served, "/api/names", search="PLAY", project="photos")
         assert (found["matching"], found["total"]) == (1, 8)
+        # A share is one of all names' time, whatever was searched for.
+        assert found["self_s"] == first["self_s"] > found["items"][0]["self_s"]
         assert get(served, "/api/names", kind="event")["items"][0]["name"] == "heard"
-        empty = {"items": [], "next": None, "matching": 0, "total": 0}
+        empty = {"items": [], "next": None, "matching": 0, "total": 0, "self_s": 0}
         assert get(served, "/api/names", project="music") == empty
         beyond = get(served, "/api/names", offset="100")
         assert (beyond["items"], beyond["next"], beyond["matching"]) == ([], None, 8)

@@ -57,11 +57,13 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Rows with their `name`; how many names match, and how many there are."""
+    """Rows with their `name`; how many names match, how many there are, and the self time of all
+    of them together: what a row's share is a share of."""
 
     rows: list[Row]
     matching: int
     total: int
+    self_s: float
 
 
 def page(names: Mapping[str, Name], query: Query) -> Generator[None, float, Page]:
@@ -79,7 +81,7 @@ def page(names: Mapping[str, Name], query: Query) -> Generator[None, float, Page
             now = yield
         row = total.row(now)
         rows.append({"name": name, **row, "recent_counts": recent_counts(total, now)})
-    return Page(rows, len(found), len(every))
+    return Page(rows, len(found), len(every), sum(total.self_s for _, total in every))
 
 
 def _matching(every: _Found, query: Query) -> Generator[None, float, _Found]:

@@ -53,6 +53,7 @@ def routes(follower: Follower) -> APIRouter:
             "next": end if end < found.matching and found.rows else None,
             "matching": found.matching,
             "total": found.total,
+            "self_s": round(found.self_s, 6),
         }
         return answer(value)
 
