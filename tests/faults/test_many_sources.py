@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from tests.core.program import Program as Figures
 from tests.dashboards import Dashboard
 from tests.programs import Program, eventually
@@ -69,6 +71,7 @@ def _write(source: Reporting) -> None:
     source.say(time.time())
 
 
+@pytest.mark.timeout(400)
 def test_1000_short_processes_one_after_another_none_lost_none_lingers(home: Path) -> None:
     """Each is there for a moment, records once and leaves. All of them are counted, none is shown
     as living, and of what has ended the server keeps no descriptor and little memory."""
