@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -50,15 +50,15 @@ class Load:
         return 1e6 * self.cpu_s / max(1, self.delivered)
 
 
-def run(seconds: float) -> list[Figure]:
+def run(seconds: float, sizes: Sequence[tuple[int, float]] = SIZES) -> list[Figure]:
     """CPU per message, delay and memory, for each number of clients."""
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="fanout-") as place:
         names = ["naive", "tachograph", *(["c"] if _compiled(Path(place)) else [])]
-        for clients, hertz in SIZES:
+        for clients, hertz in sizes:
             if clients + 100 > _descriptors():
                 continue
-            share = seconds / len(SIZES) / len(names)
+            share = seconds / len(sizes) / len(names)
             loads = {name: _measured(name, Path(place), clients, hertz, share) for name in names}
             figures += _figures(loads, clients)
     return figures

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import machine, scale
+from benchmarks import fanout, machine, scale
 from benchmarks.measure import Figure
 from benchmarks.report import page, terminal
 from benchmarks.run import NAMES, Result, measured
@@ -17,7 +17,7 @@ def _good(figures: list[Figure]) -> bool:
     return bool(figures) and all(one.name and isfinite(one.value) for one in figures)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "scale"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("scale", "fanout")])
 def test_runs(name: str) -> None:
     """It gives finite figures, which a terminal and a page can show, and says what it is about."""
     result = measured(name, 0.2)
@@ -32,6 +32,15 @@ def test_scale_runs() -> None:
     figures = scale.run(0.5, series=50, sources=4, viewers=5)
     assert _good(figures)
     assert {one.value for one in figures if one.name == "5 viewers at 1 Hz: delivered"} == {100.0}
+
+
+def test_fanout_runs() -> None:
+    """The one with thousands of clients runs with twenty: they get everything."""
+    figures = fanout.run(0.5, sizes=((20, 20.0),))
+    assert _good(figures)
+    assert [one.note for one in figures if one.name == "20 clients: tachograph"] == [
+        "100.0 % delivered"
+    ]
 
 
 def test_facts_are_known() -> None:
