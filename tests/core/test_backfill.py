@@ -42,8 +42,8 @@ def test_the_points_are_those_that_ticks_would_have_made() -> None:
         program.do(0.5, error="Oops" if n % 5 == 0 else "")
         program.do(0.25, kind="event", name="message")
         program.gauge("events.queue_depth", n % 7)
-        reader.read(program, NOON + n)
-        reader.live.tick(NOON + n)
+        reader.read(program, NOON + n + 0.5)
+        reader.live.tick(NOON + n + 1)
     live = after_restart(reader, NOON + 30)
     for topic in ("system", "actions", "events"):
         for project in (None, "photos"):
@@ -59,7 +59,7 @@ def test_only_from_then_on() -> None:
     worked(reader, program, 20)
     live = after_restart(reader, NOON + 15)
     assert list(live.value("system", None, NOON)["points"]) == [
-        str(round((NOON + n) * 1000)) for n in range(15, 20)
+        str(round((NOON + n) * 1000)) for n in range(16, 21)
     ]
     assert column(live, "actions", "actions_per_minute") == [16.0, 17.0, 18.0, 19.0, 20.0]
     assert column(live, "actions", "errors") == [1.0, 0.0, 0.0, 0.0, 0.0]
@@ -73,9 +73,9 @@ def test_a_gap_stays_a_gap() -> None:
     reader.read(program, NOON + 30)
     points = after_restart(reader, NOON).value("system", None, NOON)["points"]
     seconds = [round(int(key) / 1000 - NOON) for key in points]
-    assert seconds[:5] == [0, 1, 2, 3, 4]
-    assert seconds[-1] == 30
-    assert not set(seconds) & set(range(6, 30))
+    assert seconds[:5] == [1, 2, 3, 4, 5]
+    assert seconds[-1] == 31
+    assert not set(seconds) & set(range(7, 31))
 
 
 def test_projects() -> None:

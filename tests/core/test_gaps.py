@@ -182,9 +182,9 @@ def test_a_late_start_after_the_end() -> None:
     worked(reader, program, 0, 5, tick=False)
     reader.take(program, program.goodbye(NOON + 4.5))
     live = restarted(reader, 0, 20)
-    assert seconds(live) == [0, 1, 2, 3, 4]
+    assert seconds(live) == [1, 2, 3, 4, 5]
     for topic in TOPICS:
-        assert causes(live, topic) == dict.fromkeys(range(5, 20), NOBODY)
+        assert causes(live, topic) == dict.fromkeys(range(6, 21), NOBODY)
     before = Live()
     before.put(reader.states["p1"])
     fill(before, [], [], int(NOON) - 60, int(NOON))
@@ -197,10 +197,10 @@ def test_this_server_was_not_running() -> None:
     worked(reader, program, 0, 3, tick=False)
     worked(reader, program, 10, 12, tick=False)
     live = restarted(reader, 2, 12)
-    assert seconds(live) == [0, 1, 2, 10, 11]
-    assert causes(live) == dict.fromkeys(range(3, 10), gaps.NOT_SERVED)
+    assert seconds(live) == [1, 2, 3, 11, 12]
+    assert causes(live) == dict.fromkeys(range(4, 11), gaps.NOT_SERVED)
     # A server was there all the time, and nothing came.
-    assert causes(restarted(reader, 12, 12)) == dict.fromkeys(range(3, 10), gaps.NOTHING)
+    assert causes(restarted(reader, 12, 12)) == dict.fromkeys(range(4, 11), gaps.NOTHING)
 
 
 def test_silence_before_a_start() -> None:
@@ -210,7 +210,7 @@ def test_silence_before_a_start() -> None:
     reader.states["p1"].state = "silent"
     live = restarted(reader, 2, 6)
     said = "catalog says nothing since 12:00:02 UTC"
-    assert causes(live) == dict.fromkeys(range(3, 6), said)
+    assert causes(live) == dict.fromkeys(range(4, 7), said)
 
 
 @pytest.mark.parametrize(

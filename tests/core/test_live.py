@@ -197,7 +197,7 @@ def test_fifty_failures_then_a_thousand_successes() -> None:
     seen = reader.value("actions", NOON + 2098)
     assert (seen["total_actions"], seen["error_count"]) == (1050, 50)
     assert f"{seen['success_rate']:.1f} %" == "95.2 %"
-    assert (seen["actions_per_minute"], seen["errors_per_minute"]) == (30, 0)
+    assert (seen["actions_per_minute"], seen["errors_per_minute"]) == (31, 0)
     assert seen["avg_duration"] == pytest.approx(0.01)
     assert seen["updated_at"] == NOON + 2098
     assert seen["names"]["click"]["count"] == 1050

@@ -32,8 +32,8 @@ def test_an_unchanged_row_is_the_same_object() -> None:
             return names.rows(kinds, at)[0]["a"]
 
         first = row(NOON)
-        assert row(NOON + 1) is row(NOON + 59) is first
-        assert row(NOON + 60) is not first
+        assert row(NOON + 1) is row(NOON + 60) is first
+        assert row(NOON + 61) is not first
         called(kinds[-1], "a", NOON + 61, 0.5)
         assert row(NOON + 61)["count"] == int(str(first["count"])) + 1
 

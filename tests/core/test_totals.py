@@ -65,12 +65,12 @@ def test_a_minute_later() -> None:
     total, program = KindTotal(), Program()
     program.do(0.5, 0.5)
     told(total, program, NOON)
-    assert row([total], NOON + 59)["rate"] == 2
-    later = row([total], NOON + 60)
+    assert row([total], NOON + 60)["rate"] == 2
+    later = row([total], NOON + 61)
     assert (later["rate"], later["count"], later["total_s"]) == (0, 2, 1.0)
     assert "recent_p95" not in later
     assert "recent_s" not in later
-    assert row([total], NOON + 61) == later
+    assert row([total], NOON + 62) == later
 
 
 def test_restore() -> None:

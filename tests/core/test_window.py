@@ -26,8 +26,8 @@ def figures(slot: Slot) -> tuple[int, int, float, dict[int, int]]:
 
 
 def expected(adds: Adds) -> tuple[int, int, float, dict[int, int]]:
-    """The sums over the last 60 whole seconds, the one of `NOON` included."""
-    inside = [one for one in adds if -60 < one[0] <= 0]
+    """The sums over the 60 s up to `NOON`, and of what there is of the second that it begins."""
+    inside = [one for one in adds if -60 <= one[0] <= 0]
     buckets: dict[int, int] = {}
     for _, count, _, bucket in inside:
         if count:
@@ -63,7 +63,8 @@ def test_looks_in_between(looks: list[tuple[int, Adds]]) -> None:
         seen = window.total(NOON + now)
         assert figures(seen) == expected([(at - now, *rest) for at, *rest in every])  # type: ignore[misc]
         slots = dict(window.slots(NOON + now))
-        assert sum(slot.count for slot in slots.values()) == seen.count
+        oldest = expected([(at - now, *rest) for at, *rest in every if at == now - 60])  # type: ignore[misc]
+        assert sum(slot.count for slot in slots.values()) == seen.count - oldest[0]
         assert {n: slot.count for n, slot in slots.items()} == dict(window.counts(NOON + now))
 
 
@@ -94,8 +95,17 @@ def test_ahead_of_now() -> None:
     window.add(NOON + 5, 1)
     assert window.total(NOON).count == 0
     assert window.total(NOON + 5).count == 1
-    assert window.total(NOON + 64).count == 1
-    assert window.total(NOON + 65).count == 0
+    assert window.total(NOON + 65).count == 1
+    assert window.total(NOON + 66).count == 0
+
+
+def test_a_minute_is_sixty_seconds() -> None:
+    """At a tick, which is the beginning of a second, ten calls in each second are 600 in the last
+    minute: the second that has only begun takes no whole one's place."""
+    window = Window()
+    for tenth in range(2_000):
+        window.add(NOON + 0.05 + tenth / 10, 1)
+    assert window.total(NOON + 200).count == 600
 
 
 def test_memory_is_bounded() -> None:
@@ -104,7 +114,7 @@ def test_memory_is_bounded() -> None:
     for second in range(10_000):
         window.add(NOON + second, 1)
     assert len(window._open) + len(window._closed) <= 121
-    assert window.total(NOON + 9_999).count == 60
+    assert window.total(NOON + 9_999).count == 61
 
 
 def test_empty() -> None:
@@ -113,5 +123,5 @@ def test_empty() -> None:
     assert window.empty
     window.add(NOON, 1)
     assert not window.empty
-    window.total(NOON + 60)
+    window.total(NOON + 61)
     assert window.empty

@@ -164,6 +164,32 @@ async def test_a_restart_forgets_nothing(home: Path, program: Reporting) -> None
         assert stored(home) == 4
 
 
+async def test_a_restart_keeps_the_last_minute(home: Path, program: Reporting) -> None:
+    """Rates and recent figures are those of the last 60 s after a restart too, of all and of each
+    name, as often as a server begins anew; and what is read later is added to them."""
+    now = time.time()
+    program.do(0.25)
+    program.say(now - 200)
+    for at in (now - 20, now - 10):
+        program.do(0.5, 0.5, error="Oops")
+        program.say(at)
+    for _ in range(3):
+        async with following(home) as follower:
+            seen = actions(follower)
+            assert (seen["actions_per_minute"], seen["errors_per_minute"]) == (4, 4)
+            assert seen["p95"] == pytest.approx(0.5, rel=1 / 128)
+            row = seen["names"]["click"]
+            assert (row["count"], row["rate"], row["recent_s"]) == (5, 4, 2.0)
+            named = follower.hub.topic("action/click", None, time.time()).value
+            counts = [row[0] for row in named["points"].values()]
+            assert (sum(counts), len(counts)) == (4, 2)
+    async with following(home) as follower:
+        program.do(0.5)
+        program.say(time.time())
+        await until(lambda: done(follower) == 6)
+        assert actions(follower)["actions_per_minute"] == 5
+
+
 async def test_commits_by_itself(home: Path, program: Reporting) -> None:
     """What is followed is stored within moments, without anybody's end."""
     async with following(home) as follower:

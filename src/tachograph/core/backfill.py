@@ -71,7 +71,7 @@ class _Replay:
     def kind(self, span: str, at_s: int) -> list[float | None] | None:
         if self._minutes[span].empty:
             return None
-        minute = self._minutes[span].total(at_s)
+        minute = self._minutes[span].total(at_s + 1)
         mean = minute.sum_s / minute.count if minute.count else None
         (p95,) = quantiles(minute.buckets, (0.95,))
         queue = self._gauge(f"{span}s.queue_depth")
@@ -85,9 +85,10 @@ def fill(
     since_s: int,
     until_s: int | None = None,
 ) -> None:
-    """Add the points from `since_s` on, and up to `until_s` why there are none.
+    """Add the points of what happened from `since_s` on, and before `until_s` why there are none.
 
-    `seconds` begin a minute or two earlier, ascending.
+    `seconds` begin a minute or two earlier, ascending. What happened in a second is shown at its
+    end, as the tick shows it that comes then.
     """
     known = {one.key: one for one in series}
     rows, ends = list(seconds), _ends(live)
@@ -118,17 +119,17 @@ def fill(
 def _add(scope: Scope, at_s: int, replay: _Replay) -> None:
     figures = replay.system()
     if figures is not None:
-        scope.system.add(float(at_s), figures)
+        scope.system.add(at_s + 1.0, figures)
     for span, points in scope.kinds.items():
         row = replay.kind(span, at_s)
         if row is not None:
-            points.add(float(at_s), row)
+            points.add(at_s + 1.0, row)
 
 
 def _gap(scope: Scope, at_s: int, causes: _Causes) -> None:
     cause = causes.at(at_s)
     if cause:
-        scope.gap(float(at_s), cause, causes.recorded)
+        scope.gap(at_s + 1.0, cause, causes.recorded)
 
 
 class _Causes:

@@ -10,6 +10,7 @@ from tachograph.core.names import Names
 from tachograph.core.source import SourceState, TimerStep
 from tachograph.core.totals import KindTotal, rounded
 from tachograph.core.window import Slot
+from tachograph.model import Second
 
 Json = dict[str, Any]
 
@@ -42,6 +43,15 @@ class Kinds:
                 total.step(source.service, at_ns, timer)
                 name = total.names[definition.name]
                 name.updated_ns = max(name.updated_ns, at_ns)
+
+    def recall(self, seconds: Iterable[Second]) -> None:
+        """What is stored of the last minute, from before a restart. Call it once, after every
+        `restore` and before any `step`."""
+        for second in seconds:
+            for key, sample in second.samples:
+                total = self._totals.get((key.project, key.span))
+                if total is not None:
+                    total.recall(second.at_s, key.name, sample)
 
     def recount(self, states: Iterable[SourceState]) -> None:
         """Make the totals anew, because a source has gone; the last minute stays."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from tachograph.core.histogram import quantiles
+from tachograph.core.histogram import pairs, quantiles
 from tachograph.core.source import SourceState, TimerStep
 from tachograph.core.window import Slot, Window
+from tachograph.model import Sample
 
 Row = dict[str, Any]
 
@@ -199,7 +200,7 @@ class KindTotal:
         self.updated_ns = max(self.updated_ns, at_ns)
 
     def restore(self, state: SourceState, kind: str) -> None:
-        """Everything a source said before a restart; nothing of it is recent."""
+        """Everything a source said before a restart; `recall` says what of it is recent."""
         for number, timer in state.timers.items():
             definition = state.definitions[number]
             if definition.span != kind or not timer.count:
@@ -219,6 +220,16 @@ class KindTotal:
             self.errors += timer.errors
             self.sum_s += timer.sum_s
             self.updated_ns = max(self.updated_ns, state.last_ns)
+
+    def recall(self, at_s: int, name: str, sample: Sample) -> None:
+        """A stored second of one name, from before a restart: part of the last minute."""
+        known = self.names.get(name)
+        if known is None:
+            return
+        buckets = dict(pairs(sample.buckets))
+        for minute in (known.minute, self.minute):
+            minute.add(at_s, sample.count, sample.errors, sample.value, buckets)
+        known.dirty = True
 
     def _name(self, name: str) -> NameTotal:
         total = self.names.get(name)

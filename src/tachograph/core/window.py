@@ -85,14 +85,15 @@ class Window:
     """The last `span_s` seconds in slots of `slot_s`. Times are any clock's seconds.
 
     A time before the window is left out; one ahead of `now` lands in its own slot and is
-    counted when its time has come.
+    counted when its time has come. The slot of `now` has only begun, so it comes on top of
+    those: at a tick, which is a slot's beginning, they are `span_s`, and not a slot less.
     """
 
     __slots__ = ("_closed", "_newest", "_open", "_ordered", "_slot_s", "_span", "_sum", "_sum_to")
 
     def __init__(self, span_s: float = 60.0, slot_s: float = 1.0) -> None:
         self._slot_s = slot_s
-        self._span = round(span_s / slot_s)
+        self._span = round(span_s / slot_s) + 1
         self._open: dict[int, Slot] = {}
         #: Ascending while `_ordered`, so that the oldest is the first.
         self._closed: dict[int, _Closed] = {}
@@ -202,11 +203,11 @@ class Window:
 
     def _numbers(self, now: float) -> range:
         newest = int(now // self._slot_s)
-        return range(newest - self._span + 1, newest + 1)
+        return range(newest - self._span + 2, newest + 1)
 
     def slots(self, now: float) -> Iterator[tuple[int, Slot]]:
-        """Number and content of each slot of the last `span_s` before `now`, ascending. A slot
-        begins at its number times `slot_s`; one without anything is left out."""
+        """Number and content of each slot of the last `span_s`, ascending, with that of `now` as
+        the last. A slot begins at its number times `slot_s`; one without anything is left out."""
         for number in self._numbers(now):
             slot = self._slot(number)
             if slot is not None:

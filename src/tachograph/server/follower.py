@@ -38,6 +38,8 @@ KEEP_SECONDS_S = 86_400
 EXPIRE_S = 60.0
 #: Between two looks at the clocks: a standstill that is not noticed is shorter than a second.
 BEAT_S = 0.5
+#: Of a restart: what happened so lately is still in the rates of the last minute.
+MINUTE_S = 60
 #: After the wall clock was set nothing is deleted for so long.
 KEEP_AFTER_STEP_S = 3_600.0
 _BOOT = getattr(time, "CLOCK_BOOTTIME", None)
@@ -84,6 +86,10 @@ class Follower:
         """Take up what the store knows; nothing of it will be counted again."""
         self.ingest.restore(self.store.sources(), self.store.series())
         self.hub.published.load(self.store.meta("topics") or [])
+        now = int(time.time())
+        with contextlib.suppress(StoreError):
+            # Together with the positions: what comes behind these is counted as it is read.
+            self.live.kinds.recall(self.store.seconds(now - MINUTE_S, now + MINUTE_S))
 
     async def run(self) -> None:
         """Catch up with the journal, then follow it."""
