@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import struct
 import zlib
 from collections.abc import Iterator
@@ -569,6 +570,38 @@ def test_a_source_that_died_while_nobody_looked(files: FileJournal) -> None:
     reader.begin()
     reader.follow()
     assert (reader.row()["state"], reader.actions()["total_actions"]) == ("killed", 2)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_source_that_is_back_counts_again(files: FileJournal, *, restarted: bool) -> None:
+    """A program that was taken for dead and goes on is one of the living in everything: the
+    system's figures are its own, too, and its window goes on without a word of its death."""
+    program, reader = Writing(files), Reader(files)
+    program.vitals(10.0, 100.0)
+    program.say()
+    reader.follow()
+    reader.live.tick(NOON + 1)
+    shutil.rmtree(files.root / "p1")
+    for second in range(2, 7):
+        reader.ingest.check_life(NOW + second * 10**9)
+        reader.live.tick(NOON + second)
+    assert reader.row()["state"] == "killed"
+    if restarted:
+        reader.commit()
+        reader.begin()
+        reader.follow(NOW + 7 * 10**9)
+    program.vitals(20.0, 200.0)
+    program.say(NOON + 8)
+    for _ in range(2):  # once to see that it is there, once to read it
+        reader.follow(NOW + 8 * 10**9)
+    reader.live.tick(NOON + 9)
+    assert reader.row()["state"] == "live"
+    system = reader.live.value("system", None, NOON + 9)
+    assert (system["live"], system["memory_mb"]) == (1, 200.0)
+    at = str(round((NOON + 9) * 1000))
+    assert at in system["points"]
+    window = reader.live.value("source/p1", None, NOON + 9)
+    assert (at in window["points"], at in window["gaps"]) == (True, False)
 
 
 def test_expire(files: FileJournal) -> None:

@@ -59,6 +59,11 @@ class Live:
         self.kinds.restore(state)
         self._remember(state, [(state.definitions[n], v) for n, v in state.gauges.items()])
 
+    def back(self, state: SourceState) -> None:
+        """A source that `put` knows was taken for dead, and lives after all."""
+        self._living.setdefault(state.source.id, gaps.Lost(state))
+        self._windows.back(state.source.id)
+
     def step(self, state: SourceState, at_ns: int, steps: Steps) -> None:
         """A frame was applied to a source that `put` knows."""
         if steps.timers:

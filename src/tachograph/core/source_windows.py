@@ -54,6 +54,10 @@ class SourceWindows:
             else:
                 self._windows[id].gap(now, gaps.end(state))
 
+    def back(self, id: str) -> None:
+        """The source is not over."""
+        self._over.pop(id, None)
+
     def note(self, id: str, at: float, cause: str) -> None:
         """Say of a source why an instant is not as it should be."""
         if id in self._windows:

@@ -158,6 +158,7 @@ class Ingest:
         after = Position(id, state.seq)
         if self.journal.alive(id) or self.journal.read(id, after, 1).frames:
             state.back()
+            self.live.back(state)
             self.reading.open_again(id, state.seq, state.clock_offset_s)
             self.reading.mark([id])
             self._unwatched.add(id)
