@@ -72,18 +72,53 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
+    global _missed
     home = _WHERE.get(name)
     if home is None:
         raise AttributeError(f"module 'tachograph' has no attribute {name!r}")
-    if home.startswith("tachograph.sdk"):
-        from tachograph.sdk.interpreter import in_subinterpreter
+    if not home.startswith("tachograph.sdk"):
+        return _load(home, name)
+    from _thread import get_ident
 
-        if in_subinterpreter():
-            from tachograph.sdk.refused import nothing
+    thread = get_ident()
+    if thread in _loading:
+        # The handler of a signal has interrupted just that, and a half-loaded module is no use.
+        from tachograph.sdk.refused import nothing
 
-            return nothing
+        _missed += 1
+        return nothing
+    _loading.add(thread)
+    try:
+        return _load_recording(home, name)
+    finally:
+        _loading.discard(thread)
+
+
+#: Threads that are loading what records, and how often their handlers asked for it meanwhile.
+_loading: set[int] = set()
+_missed = 0
+
+
+def _load_recording(home: str, name: str) -> Any:
+    global _missed
+    from tachograph.sdk.interpreter import in_subinterpreter
+
+    if in_subinterpreter():
+        from tachograph.sdk import refused
+
+        return refused.in_subinterpreter()
+    value = _load(home, name)
+    if _missed:
+        from tachograph.sdk.inbox import inbox
+
+        inbox.dropped += _missed
+        _missed = 0
+    return value
+
+
+def _load(home: str, name: str) -> Any:
+    from importlib import import_module
+
     if home.startswith("tachograph.server"):
         from tachograph.errors import MissingExtra
 

@@ -141,4 +141,8 @@ def flush(timeout_s: float = 1.0) -> bool:
 
 def shutdown(timeout_s: float = 1.0) -> None:
     """Write the rest and say goodbye. Happens by itself at the program's end."""
-    recording.end("ended", "", timeout_s)
+    recorder = recording.recorder()
+    if recorder is not None and recorder.turn.is_mine:  # from a handler, amid a frame of ours
+        recorder.turn.put_off(lambda: recording.end("ended", "", timeout_s))
+    else:
+        recording.end("ended", "", timeout_s)

@@ -53,7 +53,7 @@ def _in_parent() -> None:
     recorder = recording.recorder()
     # Beside other threads Python warns anyway, and the main one may be waiting for long.
     if recorder is not None and not (_returning and _alone()):
-        recorder.start()
+        _resume()
 
 
 def _resume(_: object = None) -> int:

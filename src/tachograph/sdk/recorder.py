@@ -70,7 +70,12 @@ class Recorder:
         inbox.ring = self.ring
         inbox.listed = self.state.spans.open
         inbox.wake()
-        self._flusher.start()
+        try:
+            self._flusher.start()
+        except BaseException:  # no thread to be had: the next record tries again
+            inbox.ring = _first_ring
+            inbox.sleep()
+            raise
 
     def stop_thread(self, timeout_s: float) -> None:
         """Ask the flusher to end and wait for it, at most so long."""
@@ -227,7 +232,10 @@ stay: Callable[[Recorder], None] = _stay
 parent_id = ""
 _current: Recorder | None = None
 _settings = Settings()
-_start_lock = threading.Lock()
+_start_lock = threading.RLock()
+_beginning = False
+#: When it may be tried again (by monotonic), after it could not begin; 0: it could.
+_again_at = 0.0
 
 
 def recorder() -> Recorder | None:
@@ -236,29 +244,51 @@ def recorder() -> Recorder | None:
 
 
 def _first_ring() -> None:
-    """The first record of a process: begin to be a source."""
+    """The first record of a process: begin to be a source. Each after it, until that worked."""
+    global _again_at
+    if monotonic() < _again_at:
+        return
     try:
         begin()
+        _again_at = 0.0
     except Exception as error:
-        log.warning("tachograph: recording could not begin (%s)", error)
+        if not _again_at:
+            log.warning("tachograph: recording could not begin (%s)", error)
+        _again_at = monotonic() + RETRY_S
 
 
 def begin() -> Recorder | None:
     """Start recording, if it isn't already and nobody forbade it."""
-    global _current
+    global _beginning
     if _settings.disabled:
         inbox.limit = 0
         inbox.wake()
         return None
     with _start_lock:
-        if _current is None or _current.ended:
-            _current = Recorder(_settings, parent_id)
-            before_begin()
-            if is_late():
-                _current.say_goodbye(Goodbye("ended", _current.clock.now_ns()), close=False)
-                stay(_current)
-        _current.start()
-        return _current
+        if _beginning:
+            # The handler of a signal has interrupted just that. What it records waits.
+            inbox.wake()
+            return _current
+        _beginning = True
+        try:
+            return _begin()
+        except BaseException:
+            inbox.sleep()
+            raise
+        finally:
+            _beginning = False
+
+
+def _begin() -> Recorder:
+    global _current
+    if _current is None or _current.ended:
+        _current = Recorder(_settings, parent_id)
+        before_begin()
+        if is_late():
+            _current.say_goodbye(Goodbye("ended", _current.clock.now_ns()), close=False)
+            stay(_current)
+    _current.start()
+    return _current
 
 
 def apply_settings(settings: Settings) -> None:
@@ -304,8 +334,8 @@ def end(state: State = "ended", reason: str = "", timeout_s: float = 1.0) -> Non
 
 def forget_parent() -> None:
     """In a forked child: this process is a new source and owns nothing of its parent's."""
-    global _current, _start_lock, parent_id
-    _start_lock = threading.Lock()
+    global _current, _start_lock, _beginning, parent_id
+    _start_lock, _beginning = threading.RLock(), False
     old = _current
     if old is not None:
         parent_id = old.source.id

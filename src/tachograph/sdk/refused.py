@@ -1,14 +1,16 @@
-"""What the public names stand for in a subinterpreter: nothing.
+"""What the public names stand for where nothing can be recorded: nothing.
 
 A subinterpreter can't record. It may have no thread that outlives it (Python aborts the whole
-process then), hears no signals, and compiled modules may not be loaded there. Nothing of the
-sort is imported here, and the main interpreter goes on recording.
+process then), hears no signals, and compiled modules may not be loaded there. The main
+interpreter goes on recording. Nor can the handler of a signal that has interrupted the loading
+of just these names: nothing is imported at the top here that may be half loaded then.
 """
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Nothing:
@@ -37,6 +39,17 @@ class Nothing:
 
 
 nothing = Nothing()
-logging.getLogger("tachograph").warning(
-    "tachograph: nothing is recorded in a subinterpreter; record in the main interpreter"
-)
+_warned = False
+
+
+def in_subinterpreter() -> Nothing:
+    """Nothing, said once."""
+    global _warned
+    if not _warned:
+        import logging
+
+        _warned = True
+        logging.getLogger("tachograph").warning(
+            "tachograph: nothing is recorded in a subinterpreter; record in the main interpreter"
+        )
+    return nothing
