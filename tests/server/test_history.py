@@ -72,6 +72,17 @@ def test_nothing_is_missing(served: Serving, begin: float, end: float, points: i
         assert one["mean"] == 0.5
 
 
+def test_a_second_that_comes_late(served: Serving) -> None:
+    """What came after its minute was folded is there at once."""
+    store = served.follower.store
+    for count in (1, 2, 3):
+        store.commit(seconds=[second(20_010)])
+        seen = history(served, 18_000, 25_000, points=100, project="photos")["items"]
+        assert [one["count"] for one in seen] == [count]
+        while count < 3 and store.fold(START + 20_100):
+            pass
+
+
 def test_scopes(served: Serving) -> None:
     """One project, one service, or all together."""
     for more, count in (({}, 11), ({"project": "music"}, 10), ({"service": "catalog"}, 1)):

@@ -74,7 +74,8 @@ class Store(Protocol):
     def minutes(
         self, start_s: int, end_s: int, keys: Collection[SeriesKey] | None = None
     ) -> Iterator[Second]:
-        """Counters and timers of whole minutes that `fold` has added up, ascending.
+        """Counters and timers of whole minutes that `fold` has added up, ascending; those that
+        have moved since are left out until it has done so again: `seconds` has them.
 
         `at_s` is the minute's first second, start_s <= at_s < end_s. Gauges are not in them.
         `keys` as for `seconds`.

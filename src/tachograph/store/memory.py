@@ -76,7 +76,8 @@ class MemoryStore:
     def minutes(
         self, start_s: int, end_s: int, keys: Collection[SeriesKey] | None = None
     ) -> Iterator[Second]:
-        return self._read(self._minute, start_s, end_s, keys)
+        folded = {at: row for at, row in self._minute.items() if at not in self._moved}
+        return self._read(folded, start_s, end_s, keys)
 
     def errors(
         self, kind: str, name: str, project: str | None = None, limit: int = 50

@@ -33,6 +33,14 @@ def page(table: Table) -> str:
     return f"SELECT at_s, data FROM {table} WHERE {where} ORDER BY at_s LIMIT {PAGE_ROWS}"
 
 
+def read(table: Table) -> str:
+    """As `page`, for who asks what happened: a minute that has moved since it was folded would
+    say too little, and its seconds say it all."""
+    if table == "head":
+        return page(table)
+    return page(table).replace("ORDER BY", "AND at_s NOT IN (SELECT at_s FROM moved) ORDER BY")
+
+
 def put_seconds(connection: sqlite3.Connection, rows: dict[int, bytes]) -> None:
     """Write head rows, and mark the minutes that they are in."""
     connection.executemany("INSERT OR REPLACE INTO head VALUES (?, ?)", rows.items())

@@ -130,7 +130,7 @@ class SqliteStore:
     ) -> Iterator[Second]:
         while True:
             with self._database.lock:
-                page = self._database.read(rows.page(table), (start_s, end_s))
+                page = self._database.read(rows.read(table), (start_s, end_s))
                 series = self._series()
                 by_id = series.by_id
                 wanted = None if keys is None else {series.ids.get(key, 0) for key in keys}
