@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tachograph.core.live import KEEP_ENDED_S, Live
 from tachograph.core.source import SourceState
 from tachograph.core.vitals import SYSTEM_COLUMNS
-from tachograph.model import Frame, Goodbye, SpanStart
+from tachograph.model import Frame, Goodbye, Merge, SpanStart
 from tests.core.program import NOON, Numbered, Program, Reader
 from tests.core.values import no_nulls
 
@@ -226,6 +226,25 @@ def test_events() -> None:
     assert seen["success_rate"] == pytest.approx(66.667, rel=1e-3)
     assert seen["p95"] == pytest.approx(0.75, rel=1 / 128)
     assert reader.value("actions", NOON)["total_actions"] == 0
+
+
+@pytest.mark.parametrize(
+    ("merge", "depth"), [("sum", 12.0), ("max", 7.0), ("min", 2.0), ("last", 3.0)]
+)
+def test_a_queue_of_several(merge: Merge, depth: float) -> None:
+    """A queue that several processes tell of is as deep as its gauge says that they are merged."""
+    reader, programs = Reader(), [Program(f"p{n}") for n in range(3)]
+    for at, (program, value) in enumerate(zip(programs, (2, 7, 9), strict=True)):
+        program.do(0.5)
+        program.gauge("actions.queue_depth", value, merge)
+        reader.read(program, NOON + at)
+    programs[2].gauge("actions.queue_depth", 3, merge)
+    reader.read(programs[2], NOON + 3)
+    programs[0].do(0.5)
+    reader.read(programs[0], NOON + 4)
+    assert reader.value("actions", NOON + 4)["queue_depth"] == depth
+    reader.live.tick(NOON + 5)
+    assert column(reader.value("actions", NOON + 5), "queue_depth") == [depth]
 
 
 def test_ended_sources_count() -> None:

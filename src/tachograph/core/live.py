@@ -15,9 +15,11 @@ from tachograph.core.kinds import KINDS, Kinds
 from tachograph.core.names import Name
 from tachograph.core.points import missed
 from tachograph.core.scope import Scope
+from tachograph.core.seconds import merged
 from tachograph.core.source import SourceState, Steps
 from tachograph.core.source_windows import SourceWindows
 from tachograph.core.vitals import Vitals
+from tachograph.model import Merge
 
 Json = dict[str, Any]
 
@@ -40,6 +42,8 @@ class Live:
         #: The newest instant of which somebody knew when he put his sources here.
         self.restored_s = 0.0
         self._vitals: dict[str, Vitals] = {}
+        #: Who has set the depth of a queue, in this order, and how it is merged.
+        self._queues: dict[str, dict[str, Merge]] = {f"{kind}s.queue_depth": {} for kind in KINDS}
         self._scopes: dict[str | None, Scope] = {None: Scope()}
         self._windows = SourceWindows()
         #: Sources that lived at the tick before, and what they had lost then.
@@ -80,6 +84,10 @@ class Live:
                 known.pop(definition.name, None)
             else:
                 known[definition.name] = value
+            queue = self._queues.get(definition.name)
+            if queue is not None:
+                queue.pop(state.source.id, None)
+                queue[state.source.id] = definition.merge
 
     def expire(self, now: float) -> list[str]:
         """Let go of sources that ended long ago; returns their ids. Totals are made anew."""
@@ -97,6 +105,8 @@ class Live:
         for id in known:
             del self.sources[id]
             self._vitals.pop(id, None)
+            for queue in self._queues.values():
+                queue.pop(id, None)
             self._living.pop(id, None)
             self._windows.forget(id)
         if known:
@@ -230,12 +240,17 @@ class Live:
 
     def _queue(self, states: Iterable[SourceState], kind: str) -> float | None:
         name = f"{kind}s.queue_depth"
-        depths = [
-            self._vitals[state.source.id][name]
+        depths = {
+            state.source.id: self._vitals[state.source.id][name]
             for state in states
             if not state.final and name in self._vitals[state.source.id]
-        ]
-        return sum(depths) if depths else None
+        }
+        if not depths:
+            return None
+        order = self._queues[name]
+        newest = next(id for id in reversed(order) if id in depths)
+        last = order[newest] == "last"
+        return depths[newest] if last else merged(list(depths.values()), order[newest])
 
     def _actions(self, project: str | None, now: float) -> Json:
         value = self.kinds.actions(project, self._queue(self._alive(project), "action"), now)
