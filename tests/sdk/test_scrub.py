@@ -22,6 +22,10 @@ KEY = (
 )
 
 SECRETS = [
+    "https://hooks.slack.com/services/T00000000/B00000000/hunter2hunter2hunter2",
+    "https://discord.com/api/webhooks/123456789/hunter2-hunter2hunter2hunter2",
+    "Max retries exceeded with url: /bot123456789:AAhunter2hunter2hunter2/getMe",
+    "https://a.blob.core.windows.net/c/b?sv=2020&sig=hunter2hunter2%2Bhunter2%3D&se=1",
     "password=hunter2",
     "password = hunter2",
     "PASSWD: hunter2",
@@ -180,6 +184,22 @@ def test_attributes() -> None:
         "pair": ("password=***", 2),
     }
     assert given_["password"] == "hunter2"
+
+
+def test_headers_and_commands_in_attributes() -> None:
+    """A pair is a name and its value, as headers are; an option in a list hides the next word."""
+    seen = scrub.attributes(
+        {
+            "headers": [("X-Api-Key", "hunter2"), (b"x-auth-token", b"hunter2"), ("Host", "db")],
+            "scope": {b"cookie": b"hunter2", "a": ("--password", "hunter2")},
+            "command": ["mysql", "--password", "hunter2", "--host", "db", "--token", "--quiet"],
+            "fields": ["password", "email"],
+        }
+    )
+    assert "hunter2" not in repr(seen)
+    assert seen["headers"][2] == ("Host", "db")
+    assert seen["command"][4:] == ["db", "--token", "--quiet"]
+    assert seen["fields"] == ["password", "email"]
 
 
 def test_attributes_of_hostile_classes() -> None:

@@ -106,9 +106,29 @@ class Scrubber:
     def _inside(self, value: Any, depth: int) -> Any:
         if isinstance(value, dict):
             items = islice(list(value.items()), limits.MAX_ATTRIBUTES)
-            return {key: self._attribute(key, inner, depth) for key, inner in items}
-        shown = [self._shown(inner, depth) for inner in islice(list(value), limits.MAX_ATTRIBUTES)]
-        return tuple(shown) if isinstance(value, tuple) else shown
+            return {key: self._attribute(_plain(key), inner, depth) for key, inner in items}
+        words = list(value)[: limits.MAX_ATTRIBUTES]
+        if not isinstance(value, tuple):
+            return self._listed(words, depth)
+        name = _plain(words[0]) if len(words) == 2 else None
+        if isinstance(name, str) and isinstance(words[1], str | bytes):  # a header
+            return words[0], self._attribute(name, words[1], depth)
+        return tuple(self._listed(words, depth))
+
+    def _listed(self, items: list[Any], depth: int) -> list[Any]:
+        """Also of a command, `[..., "--token", value]`."""
+        shown: list[Any] = []
+        hide = False
+        for item in items:
+            is_word = isinstance(item, str) and not item.startswith("-")
+            shown.append(HIDDEN if hide and is_word else self._shown(item, depth))
+            hide = isinstance(item, str) and item[:1] == "-" and self._is_secret_option(item)
+        return shown
+
+
+def _plain(key: Any) -> Any:
+    """Servers give the names of headers as bytes."""
+    return key.decode("latin-1") if isinstance(key, bytes) else key
 
 
 def published(value: Any) -> Any:

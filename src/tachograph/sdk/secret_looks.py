@@ -37,12 +37,17 @@ _TOKEN = pattern(
         | (?:AKIA|ASIA)[0-9A-Z]{16}(?![0-9A-Z]) | AIza[\w-]{30,}+ | ya29\.[\w-]{20,}+
         | npm_\w{30,}+ | pypi-[\w-]{30,}+ | hf_\w{20,}+ | shpat_\w{20,}+ | dop_v1_\w{20,}+
         | SG\.[\w-]{16,}+\.[\w-]{16,}+
+        | (?<=/)bot\d{6,}+:[\w-]{20,}+
+        | (?<=/services/)T\w{6,}+/B\w{6,}+/\w{16,}+
+        | (?<=/webhooks/)\d{6,}+/[\w-]{20,}+
+        | (?<=[?&]sig=)[^\s&"'<>]{16,}+
     )""",
 )
 #: In every text with a secret that is found here there is one of these, whatever its case.
 HINTS = tuple(
     """:// bearer basic eyj ghp_ gho_ ghu_ ghs_ ghr_ github_pat glpat- xox xapp- sk- sk_ rk_
-    akia asia aiza ya29 npm_ pypi- hf_ shpat_ dop_v1 sg. private""".split()
+    akia asia aiza ya29 npm_ pypi- hf_ shpat_ dop_v1 sg.
+    /bot /services/ /webhooks/ sig= private""".split()
 )
 _KEY_BEGIN = pattern(r"-----BEGIN[ ][A-Z0-9 ]{0,40}PRIVATE[ ]KEY[A-Z ]{0,10}-----")
 _KEY_END = "-----END "
