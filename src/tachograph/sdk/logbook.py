@@ -43,10 +43,12 @@ class Logbook:
         """
         assert self._writer is not None
         data = bytearray()
-        seq, left_out = self.seq, items(frame)
+        seq, kept, whole = self.seq, 0, False
         for part, payload in fitting(frame):
             seq += 1
-            left_out -= items(part)
+            # Counting costs more than packing, and nearly every frame fits as it is.
+            whole = part is frame
+            kept += 0 if whole else items(part)
             flags = (frames.CHECKPOINT if part.source else 0) | (
                 frames.GOODBYE if part.goodbye else 0
             )
@@ -54,7 +56,7 @@ class Logbook:
         if data:
             self._writer.append(bytes(data))
             self.seq = seq
-        return left_out
+        return 0 if whole else items(frame) - kept
 
     def close(self) -> None:
         """Give the log up; readers see that its writer is gone."""
