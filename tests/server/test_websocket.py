@@ -6,7 +6,7 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -572,6 +572,34 @@ def test_a_client_that_asks_and_never_reads(served: Serving, wish: bytes) -> Non
         assert eventually(no_longer_heard)
         held.look()
     held.check()
+
+
+def test_a_client_that_pings_and_never_reads(served: Serving) -> None:
+    """The protocol's own pings are answered into the same bounded buffer: a client that takes no
+    answer is not heard any more, whatever it sends."""
+    held, pings = Held(served), (bytes([0x89, 0x80 | 120, 0, 0, 0, 0]) + b"p" * 120) * 500
+
+    def no_longer_heard() -> bool:
+        held.look()
+        with suppress(BlockingIOError):
+            stalled.send(pings)
+        return any(one.read_paused for one in connections(served))
+
+    with unread(served, "pinged") as stalled:
+        stalled.setblocking(False)
+        assert eventually(no_longer_heard)
+        held.look()
+    # What came in one piece is answered whole: some hundred kilobytes at most, of any amount.
+    assert 64 * 1024 < held.buffer < 1024 * 1024
+
+
+def test_a_message_in_pieces_without_end(served: Serving) -> None:
+    """A message whose pieces are empty never gets too large, and is ended by their number."""
+    first, more = bytes([0x01, 0x80, 0, 0, 0, 0]), bytes([0x00, 0x80, 0, 0, 0, 0])
+    with unread(served, "pieces") as client, suppress(ConnectionError):
+        client.sendall(first + more * 20_000)
+        assert eventually(lambda: not listeners(served, "pieces"))
+    assert not listeners(served, "pieces")
 
 
 def test_a_stalled_client_is_let_go(served: Serving, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,8 @@ LIMIT_BYTES = 64 * 1024
 KERNEL_BYTES = 128 * 1024
 #: A client that takes nothing for so long is let go.
 STALLED_S = 30.0
+#: Pieces of one message; none that is allowed needs so many.
+MAX_PIECES = 1_000
 #: A close that the client doesn't answer is over after so long.
 CLOSE_S = 5.0
 
@@ -160,6 +162,20 @@ class Connection(WebSocketsSansIOProtocol):
             self.close(1007, "text that is not UTF-8")
             return
         self._listener.received(text)
+
+    def handle_cont(self, event: Frame) -> None:
+        """A further piece of a message. Empty ones have no size that a limit could end."""
+        if self._listener is not None and len(self.frames) >= MAX_PIECES:
+            self.close(1009, f"a message in more than {MAX_PIECES} pieces")
+            self.transport.close()
+            return
+        super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        """Answered already. Who pings and never reads would fill the memory with answers."""
+        super().handle_ping()
+        if self._listener is not None and self.full:
+            self.hear(False)
 
     def pause_writing(self) -> None:
         """The buffer is above its limit."""
