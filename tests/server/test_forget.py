@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -17,12 +18,14 @@ import pytest
 from tachograph.model import Frame, SpanEnd
 from tachograph.server import follower as followers
 from tachograph.server import upkeep
+from tachograph.server.forget import Forgetting, Unknown
 from tachograph.store.base import Sample, Second, SeriesKey, Store
 from tachograph.store.sqlite import SqliteStore
 from tests.dashboards import Dashboard
 from tests.programs import Program as Running
 from tests.programs import eventually
 from tests.server.serving import VIEW, Reporting, Serving, bearer, serving
+from tests.server.test_follower import following
 
 LIVING = """
     import tachograph
@@ -133,6 +136,21 @@ def test_a_forgotten_source_stays_forgotten(home: Path) -> None:
         assert eventually(lambda: listed(served) == {"p2"})
         assert served.value("actions")["total_actions"] == 2
     assert counted(home) == 4
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("which", ["source", "project"])
+async def test_forgotten_twice_at_once(home: Path, which: str) -> None:
+    """Who comes second finds what the first one left: nothing to forget, and no error of ours."""
+    program = ended(home)
+    async with following(home) as follower:
+        forgetting = Forgetting(follower)
+        once = partial(getattr(forgetting, which), "p1" if which == "source" else "photos")
+        answers: list[Any] = await asyncio.gather(once(), once(), return_exceptions=True)
+        first, second = answers
+        assert first == [program.source.id]
+        assert second == [] if which == "project" else isinstance(second, Unknown)
+        assert follower.live.sources == {}
 
 
 def test_pages_see_it_go(home: Path, served: Serving) -> None:

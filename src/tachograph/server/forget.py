@@ -38,17 +38,14 @@ class Forgetting:
 
     async def source(self, id: str) -> list[str]:
         """Its state and totals; its seconds are its service's and stay. Returns the id."""
-        if id not in self._states():
-            raise Unknown(f"no source {id!r} is known; /api/sources lists them")
-        return await self._forget([id], None)
+        return await self._forget(id, None)
 
     async def project(self, project: str) -> list[str]:
         """Everything of it: sources, series, seconds, minutes, failures, what it published.
         Returns the ids of its sources."""
         if project not in await self.projects():
             raise Unknown(f"no project {project!r} is known; /api/projects lists them")
-        ids = [id for id, one in self._states().items() if one.source.project == project]
-        return await self._forget(ids, project)
+        return await self._forget(None, project)
 
     async def projects(self) -> dict[str, list[SourceState]]:
         """Every project of which something is known, and its sources."""
@@ -63,9 +60,20 @@ class Forgetting:
     def _states(self) -> dict[str, SourceState]:
         return self._follower.ingest.states
 
-    async def _forget(self, ids: list[str], project: str | None) -> list[str]:
+    def _which(self, id: str | None, project: str | None) -> list[str]:
+        states = self._states()
+        if id is None:
+            return [id for id, one in states.items() if one.source.project == project]
+        if id not in states:
+            raise Unknown(f"no source {id!r} is known; /api/sources lists them")
+        return [id]
+
+    async def _forget(self, id: str | None, project: str | None) -> list[str]:
         follower = self._follower
+        self._which(id, project)
         async with follower.upkeep.storing:
+            # Somebody else may have forgotten it while we waited, or a source may have come.
+            ids = self._which(id, project)
             if not follower.store.leased:
                 raise StoreError("another server holds this home's store; ask that one")
             self._require_over(ids)
