@@ -339,7 +339,7 @@ def process(proc: Path, pid: int, *open_files: str, mount: str = "mnt:[1]", **en
     (folder / "fd").mkdir(parents=True)
     (folder / "ns").mkdir()
     (folder / "ns/mnt").symlink_to(mount)
-    (folder / "cwd").symlink_to("/work/place")
+    (folder / "cwd").symlink_to("/srv/place")
     for number, path in enumerate(open_files):
         (folder / "fd" / str(number)).symlink_to(path)
     (folder / "cmdline").write_bytes(b"/usr/bin/python\0job.py\0--password=x\0")
@@ -369,7 +369,7 @@ def test_processes(proc: Path, tmp_path: Path) -> None:
     found = {finding.seen: finding for finding in elsewhere.processes(own, proc, False)}
     writes = found["pid 3 (python job.py) records into /x"]
     assert (writes.mark, "TACHOGRAPH_HOME=/x" in writes.to_do) == ("problem", True)
-    assert found["pid 5 (python job.py) would record into /work/place/relative"]
+    assert found["pid 5 (python job.py) would record into /srv/place/relative"]
     assert found["pid 6 (python job.py) would record into /bus"].mark == "note"
     bus = found["pid 7 (python job.py) records into /bus2"]
     assert "TACHOGRAPH_JOURNAL=file:/bus2" in bus.to_do
