@@ -27,6 +27,7 @@ from tachograph.model import (
 from tachograph.sdk import limits
 from tachograph.sdk.details import Details
 from tachograph.sdk.inbox import InstrumentKey, TimerKey
+from tachograph.sdk.own_topics import OwnTopics
 from tachograph.sdk.scrub import Scrubber, lines, published
 from tachograph.sdk.sums import TimerSum, Timing
 
@@ -45,7 +46,7 @@ class Accumulator:
         self.numbers: dict[InstrumentKey, int | None] = {}
         self.values: dict[int, float] = {}
         self.gauges: dict[int, float | None] = {}
-        self.topics: dict[str, dict[str, Any]] = {}
+        self.topics = OwnTopics()
         self.losses: dict[tuple[str, bool], int] = {}
         self.spans = Details(self._scrub)
         self._definitions: list[Definition] = []
@@ -53,7 +54,6 @@ class Accumulator:
         self._dirty_timers: set[TimerSum] = set()
         self._dirty_values: set[int] = set()
         self._dirty_gauges: set[int] = set()
-        self._dirty_topics: dict[str, dict[str, Any]] = {}
         self._dirty_losses: set[tuple[str, bool]] = set()
         self._clocks: list[Clock] = []
         self._lines: list[Line] = []
@@ -119,9 +119,9 @@ class Accumulator:
 
     def publish(self, topic: str, value: dict[str, Any]) -> None:
         """Merge `value`, which JSON can carry, into the topic, key by key."""
-        value = published(value)
-        for store in (self.topics, self._dirty_topics):
-            store.setdefault(topic, {}).update(value)
+        refused = self.topics.publish(topic, published(value))
+        if refused:
+            self.lose("publish limit", refused)
 
     def lose(self, reason: str, count: int, *, sampled: bool = False) -> None:
         """Add to the loss ledger."""
@@ -242,7 +242,7 @@ class Accumulator:
             self._dirty_timers
             or self._dirty_values
             or self._dirty_gauges
-            or self._dirty_topics
+            or self.topics.news
             or self._dirty_losses
             or self.spans.started
             or self.spans.ended
@@ -264,8 +264,8 @@ class Accumulator:
             frame.gauges = [GaugeTick(n, self.gauges[n]) for n in self._dirty_gauges]
         frame.timers = [timer.tick(False) for timer in self._dirty_timers]
         frame.started, frame.ended = self.spans.started, self.spans.ended
-        if self._dirty_topics:
-            frame.publishes = [Publish(name, value) for name, value in self._dirty_topics.items()]
+        if self.topics.news:
+            frame.publishes = [Publish(name, value) for name, value in self.topics.news.items()]
         if self._dirty_losses:
             frame.losses = [Loss(key[0], self.losses[key], key[1]) for key in self._dirty_losses]
         frame.clocks, frame.lines, frame.stacks = self._clocks, self._lines, self._stacks
@@ -283,7 +283,7 @@ class Accumulator:
             [timer.tick(True) for timer in set(self.timers.values()) if timer is not None],
             self.spans.starts(now, at_ns),
             self.spans.ended,
-            [Publish(topic, value) for topic, value in self.topics.items()],
+            [Publish(topic, value) for topic, value in self.topics.every.items()],
             [Loss(reason, count, sampled) for (reason, sampled), count in self.losses.items()],
             self._clocks,
             self._last_words(goodbye),
@@ -306,7 +306,7 @@ class Accumulator:
         self._dirty_timers.clear()
         self._dirty_values.clear()
         self._dirty_gauges.clear()
-        self._dirty_topics = {}
+        self.topics.news = {}
         self._dirty_losses.clear()
         self.spans.clear_news()
         self._clocks = []

@@ -13,7 +13,7 @@ from tachograph.model import Merge
 from tachograph.sdk import lifecycle as _lifecycle
 from tachograph.sdk import limits
 from tachograph.sdk import recorder as recording
-from tachograph.sdk.inbox import admit, inbox, refuse
+from tachograph.sdk.inbox import PUBLISHES, admit, inbox, refuse
 from tachograph.sdk.instruments import Counter, Gauge, find_counter, find_gauge
 from tachograph.sdk.spans import Action, Event, Work, maker
 from tachograph.sdk.timers import Timer, new_timer, timer_tray, trays
@@ -131,6 +131,18 @@ def publish(topic: str, value: Mapping[str, Any]) -> None:
     elif not admit():
         return None
     inbox.publishes.append(news)
+    if len(inbox.publishes) > PUBLISHES:
+        _drop_the_oldest()
+    return None
+
+
+def _drop_the_oldest() -> None:
+    """The latest wins, so the oldest goes when the flusher doesn't come by."""
+    try:
+        inbox.publishes.popleft()
+    except IndexError:  # it has just come
+        return
+    inbox.dropped += 1
 
 
 def flush(timeout_s: float = 1.0) -> bool:

@@ -24,6 +24,9 @@ Ended = tuple["Node", "Node", float]
 
 #: Records that may wait for the flusher. At 50 ms a flush that is 4 million a second.
 LIMIT = 200_000
+#: Of these, published values, which may be large, and gauges, of which each has a place.
+PUBLISHES = 1_000
+GAUGES = 20_000
 #: The flusher is expected to come by in this time. If it does not, callers count.
 PATIENCE_S = 0.5
 #: Individual spans that are kept each second, over all names.

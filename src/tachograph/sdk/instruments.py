@@ -7,6 +7,7 @@ from typing import Any
 
 from tachograph.sdk import limits
 from tachograph.sdk.inbox import (
+    GAUGES,
     InstrumentKey,
     Tray,
     admit,
@@ -56,7 +57,11 @@ class Gauge:
         try:
             valid = value is None or -inf < value < inf
             if valid:
-                inbox.gauges[self.key] = None if value is None else float(value)
+                gauges = inbox.gauges
+                if len(gauges) < GAUGES or self.key in gauges:
+                    gauges[self.key] = None if value is None else float(value)
+                else:
+                    inbox.dropped += 1
         except (TypeError, ValueError, OverflowError):
             valid = False
         if not valid:
