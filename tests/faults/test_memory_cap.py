@@ -39,7 +39,7 @@ FLOOD = """
     before = resident()
     with recorder().turn:
         for n in range(100_000):
-            tacho.publish("mine", {f"first {n}": "v" * 500})
+            tacho.publish("mine", {f"first {n}": "v" * 500 + str(n)})
         flood(range(150_000))
         print(resident() - before, flush=True)
         flood(range(150_000, 300_000))
