@@ -23,11 +23,24 @@ Value = TypeVar("Value")
 class Program:
     """A Python program that was started and speaks line by line."""
 
-    def __init__(self, code: str, home: Path, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        home: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        measured: bool = True,
+    ) -> None:
+        # Coverage has a lock of its own that a fork beside busy threads may inherit.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if measured or not name.startswith("COVERAGE_PROCESS")
+        }
         # The child's errors are this process's, so that a failing test shows them.
         self.process = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(code)],
-            env={**os.environ, "TACHOGRAPH_HOME": str(home), **(environ or {})},
+            env={**inherited, "TACHOGRAPH_HOME": str(home), **(environ or {})},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

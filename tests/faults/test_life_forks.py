@@ -80,7 +80,7 @@ def test_parent_and_child_record(page: Page, name: str, leave: str, state: str) 
 def test_forks_in_the_middle_of_recording_by_many_threads(page: Page) -> None:
     """No deadlock, nothing twice: what the threads did is the parent's, and what a child did its
     own."""
-    program = Program(THREADS, page.home)
+    program = Program(THREADS, page.home, measured=False)
     assert program.line() == "0"
     steps = int(program.line())
     assert program.wait() == 0
