@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import selectors
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import pytest
 from tachograph.client import Update, follow
 from tachograph.core.patch import apply
 from tests.programs import eventually
-from tests.server.serving import PATIENCE_S, TOKEN, VIEW, Serving, serving
+from tests.server.serving import PATIENCE_S, TOKEN, Serving, serving
 
 CROWD = 1000
 SLOW = 100
@@ -37,20 +36,7 @@ class Raw:
     """A client on a bare socket: it costs little, and reads when it is told to."""
 
     def __init__(self, served: Serving, topic: str) -> None:
-        self.socket = socket.socket()
-        # With a small window the server notices soon who doesn't read.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
-        self.socket.connect(("127.0.0.1", served.port))
-        lines = (
-            f"GET /ws?topics={topic}&rate=60 HTTP/1.1",
-            f"Host: 127.0.0.1:{served.port}",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            "Sec-WebSocket-Version: 13",
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-            f"Authorization: Bearer {VIEW}",
-        )
-        self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        self.socket = served.raw(f"topics={topic}&rate=60", 8192)
         self.value: dict[str, Any] = {}
         self.snapshots = 0
         self._bytes = b""

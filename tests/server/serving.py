@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +56,27 @@ class Serving:
         url = f"ws://localhost:{self.port}{path}?{query}"
         with connect(url, additional_headers=bearer(token)) as connection:
             yield Page(connection)
+
+    def raw(self, query: str, receive_bytes: int = 0) -> socket.socket:
+        """A client on a bare socket that has asked for its topics and reads nothing by itself.
+
+        With a small buffer the server notices soon.
+        """
+        lines = (
+            f"GET /ws?{query} HTTP/1.1",
+            f"Host: localhost:{self.port}",
+            f"Authorization: {bearer()['Authorization']}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        )
+        plain = socket.socket()
+        if receive_bytes:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        plain.connect(("127.0.0.1", self.port))
+        plain.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        return plain
 
 
 def bearer(token: str = TOKEN) -> dict[str, str]:

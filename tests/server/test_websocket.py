@@ -18,7 +18,7 @@ from tachograph._version import __version__
 from tachograph.server import connection, websocket
 from tachograph.server.outbox import Outbox
 from tests.programs import eventually
-from tests.server.serving import VIEW, Message, Page, Reporting, Serving, bearer, serving
+from tests.server.serving import VIEW, Message, Page, Reporting, Serving, serving
 
 
 @pytest.fixture(scope="module")
@@ -484,19 +484,7 @@ BIG = "x" * 50_000
 @contextmanager
 def unread(served: Serving, topic: str) -> Iterator[socket.socket]:
     """A client that did the handshake and never reads."""
-    lines = (
-        f"GET /ws?rate=60&topics={topic} HTTP/1.1",
-        f"Host: localhost:{served.port}",
-        f"Authorization: {bearer()['Authorization']}",
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    )
-    with socket.socket() as plain:
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        plain.connect(("127.0.0.1", served.port))
-        plain.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    with served.raw(f"rate=60&topics={topic}", 4096) as plain:
         assert eventually(lambda: listeners(served, topic))
         yield plain
 
@@ -701,7 +689,7 @@ def test_a_thousand_connections_from_one_place(served: Serving) -> None:
     assert eventually(lambda: not served.follower.hub.members)
     with served.page("topics=herd&rate=60") as page:
         begun(page)
-        crowd = [raw(served, "herd") for _ in range(1000)]
+        crowd = [served.raw("topics=herd") for _ in range(1000)]
         try:
             assert eventually(lambda: len(served.follower.hub.members) == 1001)
             served.publish("herd", {"a": 1})
@@ -719,19 +707,3 @@ def asyncio_tasks(served: Serving) -> int:
     uvicorn = served.service._uvicorn
     assert uvicorn is not None
     return len(uvicorn.server_state.tasks)
-
-
-def raw(served: Serving, topic: str) -> socket.socket:
-    """A client that has said what it wants, and does nothing more."""
-    plain = socket.create_connection(("127.0.0.1", served.port))
-    lines = [
-        f"GET /ws?topics={topic} HTTP/1.1",
-        f"Host: 127.0.0.1:{served.port}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
-        f"Authorization: Bearer {VIEW}",
-    ]
-    plain.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-    return plain
