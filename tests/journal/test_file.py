@@ -195,9 +195,12 @@ def test_deleted_under_a_running_writer(tmp_path: Path, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["root", "log", "segment", "lock", "moved", "unlocked"])
-def test_a_writer_that_is_asked_first_loses_nothing(tmp_path: Path, what: str) -> None:
+def test_a_writer_that_is_asked_first_loses_nothing(
+    tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever happened to the files, the writer asks for a checkpoint before the next frame, and
     with it there is a living log in the old place again."""
+    monkeypatch.setattr("tachograph.journal.writer.LOOK_S", 0.0)
     journal = FileJournal(tmp_path / "journal")
     log = tmp_path / "journal" / "a"
     writer = journal.open("a")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
+from time import monotonic
 
 from tachograph import frames
 from tachograph.errors import JournalError
@@ -24,6 +25,10 @@ from tachograph.journal.segment import (
     segment_numbers,
     segment_path,
 )
+
+#: Whether the log still stands where it stood is looked at so often: a file that was deleted is
+#: noticed at each append, this is for one that was moved, and for its lock.
+LOOK_S = 0.04
 
 _writers: weakref.WeakSet[FileWriter] = weakref.WeakSet()
 
@@ -43,6 +48,7 @@ class FileWriter:
         self._source_bytes = source_bytes
         self._fd = -1
         self._identity = (0, 0)
+        self._look_at = 0.0
         self._number = 1
         self._size = 0
         try:
@@ -59,8 +65,11 @@ class FileWriter:
     def needs_checkpoint(self) -> bool:
         """See `Writer`. A log that was deleted, moved away or let go of under the writer is
         noticed here, before there is a frame to lose: it begins again where it was."""
-        if self._fd >= 0 and not self._stands():
-            self._leave_segment()
+        now = monotonic()
+        if self._fd >= 0 and now >= self._look_at:
+            self._look_at = now + LOOK_S
+            if not self._stands():
+                self._leave_segment()
         return self._fd < 0
 
     def append(self, data: bytes) -> None:
