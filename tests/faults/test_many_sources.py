@@ -75,7 +75,7 @@ def _write(source: Reporting) -> None:
 def test_1000_short_processes_one_after_another_none_lost_none_lingers(home: Path) -> None:
     """Each is there for a moment, records once and leaves. All of them are counted, none is shown
     as living, and of what has ended the server keeps no descriptor and little memory."""
-    with Program(PARENT, home) as parent, Dashboard(home) as dashboard:
+    with Program(PARENT, home, measured=False) as parent, Dashboard(home) as dashboard:
 
         def leave(count: int, total: int) -> None:
             for _ in range(count // AT_A_TIME):
