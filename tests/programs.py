@@ -32,11 +32,7 @@ class Program:
         measured: bool = True,
     ) -> None:
         # Coverage has a lock of its own that a fork beside busy threads may inherit.
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if measured or not name.startswith("COVERAGE_PROCESS")
-        }
+        inherited = dict(os.environ) if measured else without_coverage()
         # The child's errors are this process's, so that a failing test shows them.
         self.process = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(code)],
@@ -81,6 +77,11 @@ class Program:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+def without_coverage() -> dict[str, str]:
+    """The environment for a program that is not to be measured."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_PROCESS")}
 
 
 def _open(stream: IO[str] | None) -> IO[str]:

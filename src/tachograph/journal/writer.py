@@ -26,9 +26,9 @@ from tachograph.journal.segment import (
     segment_path,
 )
 
-#: Whether the log still stands where it stood is looked at so often: a file that was deleted is
-#: noticed at each append, this is for one that was moved, and for its lock.
-LOOK_S = 0.04
+#: Whether the log still stands where it stood is looked at once in this time at most. It is
+#: shorter than the recorder's pace: what is spared is a look at each frame of a burst.
+LOOK_S = 0.005
 
 _writers: weakref.WeakSet[FileWriter] = weakref.WeakSet()
 

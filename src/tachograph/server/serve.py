@@ -168,6 +168,8 @@ class Service:
             ws_per_message_deflate=False,
             ws_ping_interval=20.0,
             ws_ping_timeout=20.0,
+            # Longer than a proxy keeps its connections to us, so that it is not us who close them.
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=GRACE_S,
             server_header=False,
             date_header=False,
