@@ -252,9 +252,9 @@ class Accumulator:
             or self._new_definitions
         )
 
-    def frame(self, at_ns: int, goodbye: Goodbye | None = None) -> Frame:
+    def frame(self, at_ns: int) -> Frame:
         """What is new since the frame before."""
-        frame = Frame(at_ns, goodbye=self._last_words(goodbye))
+        frame = Frame(at_ns)
         # Most frames say little, and what isn't set costs nothing.
         if self._new_definitions:
             frame.definitions = self._definitions[-self._new_definitions :]
