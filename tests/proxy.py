@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 
@@ -115,7 +116,7 @@ class Proxy:
     ) -> None:
         try:
             while data := await reader.read(65536):
-                await asyncio.sleep(delay_s())
+                await self._hold_back(delay_s())
                 await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()
@@ -123,3 +124,9 @@ class Proxy:
                 writer.write_eof()
         except OSError:
             writer.transport.abort()
+
+    async def _hold_back(self, seconds: float) -> None:
+        """For so long, or until the proxy ends."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._end.wait()

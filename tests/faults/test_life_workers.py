@@ -18,7 +18,7 @@ from tests.faults.conftest import Page
 from tests.programs import eventually
 
 POOLS = """
-    import multiprocessing, sys, time
+    import multiprocessing, sys, threading
     from concurrent.futures import ProcessPoolExecutor
     import tachograph as tacho
 
@@ -37,7 +37,7 @@ POOLS = """
     def hang(ready):
         work(0)
         ready.set()
-        time.sleep(100)
+        threading.Event().wait()  # until it is killed
 
     if __name__ == "__main__":
         context = multiprocessing.get_context(method)
@@ -67,7 +67,7 @@ POOLS = """
                 pool.join()
 """
 WSGI = """
-    import os, time
+    import os, threading
     import tachograph as tacho
 
     if os.environ.get("RECORD_IN_MASTER"):
@@ -79,7 +79,7 @@ WSGI = """
         with tacho.action(os.environ["SERVICE"]):
             if environ["PATH_INFO"] == "/hang":
                 tacho.flush()
-                time.sleep(100)
+                threading.Event().wait()  # until it is killed
             start_response("200 OK", [])
             return [str(os.getpid()).encode()]
 """

@@ -132,12 +132,21 @@ def _grows(recorded: Captured) -> bool:
 def test_nothing_is_left_for_the_host_to_complain_of(home: Path) -> None:
     """Loops in debug mode, warnings as errors, run after run: not a word on standard error."""
     script = """
-        import asyncio, threading
+        import asyncio, contextlib
         import tachograph as tacho
+        from tachograph.sdk.recorder import recorder
         tacho.configure(service="debug", interval_s=0.05)
         async def main():
+            loop, sampled = asyncio.get_running_loop(), asyncio.Event()
+            def tell():
+                with contextlib.suppress(RuntimeError):  # the loop may be closed by now
+                    loop.call_soon_threadsafe(sampled.set)
             with tacho.action("step"):
-                await asyncio.sleep(0.12)
+                recorder().listeners.append(tell)
+                for _ in range(3):
+                    await sampled.wait()
+                    sampled.clear()
+                recorder().listeners.remove(tell)
         for _ in range(3):
             asyncio.run(main(), debug=True)
     """

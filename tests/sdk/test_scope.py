@@ -97,18 +97,18 @@ def test_a_timer_in_use_by_many_threads_loses_nothing(recorded: Captured) -> Non
 
 
 def test_tasks_that_take_turns_have_parents_of_their_own(recorded: Captured) -> None:
-    """A span of one task is never the child of another task's, whoever runs in between."""
+    """A span of one task is never the child of another task's, whoever runs in between: both
+    are in their outer ones at once, and then in their inner ones."""
 
-    async def one(name: str, turn: asyncio.Event, other: asyncio.Event) -> None:
+    async def one(name: str, both_there: asyncio.Barrier) -> None:
         with tacho.action(f"outer {name}"):
-            other.set()
-            await turn.wait()
+            await both_there.wait()
             with tacho.action(f"inner {name}"):
-                await asyncio.sleep(0)
+                await both_there.wait()
 
     async def both() -> None:
-        a, b = asyncio.Event(), asyncio.Event()
-        await asyncio.gather(one("a", a, b), one("b", b, a))
+        both_there = asyncio.Barrier(2)
+        await asyncio.gather(one("a", both_there), one("b", both_there))
 
     with tacho.action("around the loop"):
         asyncio.run(both())
