@@ -163,13 +163,14 @@ def test_self_time_is_total_less_children(recorded: Captured) -> None:
 def test_parents_across_tasks(recorded: Captured) -> None:
     """A span in a task is a child of the span that created the task."""
 
-    async def child() -> None:
+    async def child(all_there: asyncio.Barrier) -> None:
         async with tacho.span("child"):
-            await asyncio.sleep(0)
+            await all_there.wait()
 
     async def main() -> None:
+        all_there = asyncio.Barrier(3)
         async with tacho.span("parent"):
-            await asyncio.gather(*(asyncio.create_task(child()) for _ in range(3)))
+            await asyncio.gather(*(asyncio.create_task(child(all_there)) for _ in range(3)))
 
     asyncio.run(main())
     ends = [end for frame in recorded.frames for end in frame.ended]
